@@ -1,0 +1,25 @@
+"""What should happen: definitions of workflows.
+
+Public names: `track`, `register_trigger`, `register_instruction`. Everything else is private.
+"""
+
+from typing import Any
+
+__all__ = ["register_instruction", "register_trigger", "track"]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use: the modules behind these names need the app registry.
+    if name == "register_instruction":
+        from workflows.instructions import register_instruction
+
+        return register_instruction
+    if name == "register_trigger":
+        from workflows.triggers import register_trigger
+
+        return register_trigger
+    if name == "track":
+        from workflows.triggers.collection import track
+
+        return track
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,104 @@
+"""What a workflow kind is: its configuration, what it listens to, and the context it builds.
+
+Triggers import nothing of `executions`: when that app starts it hands them a `dispatch` callable.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+
+from django.utils.functional import Promise
+
+from workflows.instructions.base import NodeConfig, parse_config
+
+if TYPE_CHECKING:
+    from workflows.models import Workflow
+
+
+class TriggerConfig(NodeConfig):
+    """The base of every trigger's configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An enabled workflow as triggers keep it in memory: enough to match an event and to write its run."""
+
+    workflow_id: int
+    key: str
+    version: int
+    title: str
+    type: str
+    sync: bool
+    config: Any = None
+    options: Any = None
+
+
+@dataclass(slots=True)
+class Event:
+    """Something that sets a workflow off."""
+
+    listener: Listener
+    #: `$context`: what JSON can hold (`workflows.collections.to_json` makes it of rows).
+    context: Any
+    #: Of two events with one key for one workflow the second returns the first one's run.
+    event_key: str | None = None
+    #: The alias the event's transaction is on; the run's row is written there, or on the engine's at commit.
+    using: str | None = None
+    #: Extra columns of the run: name, tags, manually, parent ...
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Ended(Protocol):
+    """What a sync run came to."""
+
+    id: int
+    status: int | None
+    output: Any
+
+
+class Dispatch(Protocol):
+    def __call__(self, events: Sequence[Event]) -> Sequence[Ended | None]:
+        """Writes a run for each event in one insert; sync workflows have ended or wait when it returns."""
+        ...
+
+
+_dispatch: Dispatch | None = None
+
+
+def connect(dispatch: Dispatch) -> None:
+    """Called by the executions app when it starts."""
+    global _dispatch
+    _dispatch = dispatch
+
+
+def dispatch(events: Sequence[Event]) -> Sequence[Ended | None]:
+    assert _dispatch is not None, "The executions app has not started; add it to INSTALLED_APPS."
+    return _dispatch(events)
+
+
+ConfigT = TypeVar("ConfigT", bound=TriggerConfig)
+
+
+class Trigger(Generic[ConfigT]):
+    """The base of workflow kinds. One instance serves all workflows of its kind: keep no state of a workflow."""
+
+    type: ClassVar[str]
+    title: ClassVar[str | Promise]
+    description: ClassVar[str | Promise] = ""
+    Config: ClassVar[type[TriggerConfig]] = TriggerConfig
+    #: True or False forces the mode; None leaves it to the workflow.
+    sync: ClassVar[bool | None] = None
+
+    def parse(self, raw: Any) -> ConfigT:
+        """Raises `Invalid` with dotted paths."""
+        return parse_config(self.Config, raw)  # type: ignore[return-value]
+
+    def check(self, config: ConfigT, workflow: "Workflow | None" = None) -> None:
+        """What the schema can't say. Raises `Invalid` with paths."""
+
+    def listen(self, listeners: Sequence[Listener]) -> None:
+        """These, and only these, workflows of the kind are enabled now (`config` is parsed). Called whenever that changed."""
+
+    def manual_context(self, config: ConfigT, values: Any) -> Any:
+        """The context of a run by hand, or None if the values don't meet the trigger's condition. Raises `Invalid`."""
+        return values
