@@ -1,17 +1,24 @@
-"""Settings of the project that runs the demo and the tests; a host project needs only the parts docs/install.md names."""
+"""Settings of the project that runs the demo and the tests; what a host project needs of them is in docs/install.md."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import environ
+from django.core.management.utils import get_random_secret_key
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(os.environ.get("DATA") or BASE_DIR / "demo-data")
+DATA_DIR = Path(os.environ.get("DATA") or BASE_DIR / "demo-data").resolve()
 
+# `manage.py demo` keeps the key it began with beside its data, so that sessions outlive a restart.
+SECRET_KEY_FILE = DATA_DIR / "secret-key"
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="demo-only-key-set-SECRET_KEY-in-a-real-deployment-0123456789")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])
+SECRET_KEY = env.str("SECRET_KEY", default="") or (
+    SECRET_KEY_FILE.read_text() if SECRET_KEY_FILE.exists() else get_random_secret_key()
+)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -62,11 +69,19 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'sluice.sqlite3'}")}
-_database = DATABASES["default"]
+_database = (
+    env.db("DATABASE_URL")
+    if os.environ.get("DATABASE_URL")
+    else {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "sluice.sqlite3")}
+)
+DATABASES = {"default": _database}
 _database["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=600)
 _database["CONN_HEALTH_CHECKS"] = True
 if "sqlite3" in _database["ENGINE"]:
+    # SQLite makes the file, but not its directory.
+    Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    # A file: SQLite's shared memory databases know neither WAL nor the busy time-out that threads rely on.
+    _database["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"sluice-test-{os.getpid()}.sqlite3")}
     _database["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
@@ -76,11 +91,15 @@ elif "postgresql" in _database["ENGINE"]:
     _database["OPTIONS"] = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 elif "mysql" in _database["ENGINE"]:
     _database["OPTIONS"] = {"charset": "utf8mb4", "isolation_level": "read committed"}
+    _database["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_general_ci"}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="memory://")
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="memory://localhost/")
+if CELERY_BROKER_URL.startswith("memory:"):
+    # The default of one second would be felt by whoever watches a run.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.05}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -95,8 +114,14 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+# Static files come straight from the apps: there is nothing to collect before the first page is right.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
+
+CSRF_COOKIE_HTTPONLY = True
+SECURE_REFERRER_POLICY = "same-origin"
+# Cookies know no ports: a name of its own keeps the demo from signing a neighbour on this host out.
+SESSION_COOKIE_NAME = "sluice_session"
 LOGIN_URL = "admin:login"
 
 REST_FRAMEWORK = {
@@ -112,8 +137,11 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        "sluice": {"handlers": ["console"], "level": env.str("SLUICE_LOG_LEVEL", default="INFO")},
+        "sluice": {"level": env.str("SLUICE_LOG_LEVEL", default="INFO")},
+        # One line a request says nothing that a person at the demo wants to read.
+        "django.server": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }
 

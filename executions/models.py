@@ -104,8 +104,8 @@ class Execution(models.Model):
             models.Index(fields=["parent_execution"], name="execution_parent", condition=Q(parent_execution__isnull=False)),
             # Reruns of a run.
             models.Index(fields=["rerun_of"], name="execution_rerun", condition=Q(rerun_of__isnull=False)),
-            # Search by event key.
-            models.Index(fields=["event_key"], name="execution_event_key", condition=Q(event_key__isnull=False)),
+            # The first run of an event, and search by event key.
+            models.Index(fields=["event_key", "key"], name="execution_event_key", condition=Q(event_key__isnull=False)),
             # Retention: what ended long enough ago.
             models.Index(fields=["ended_at"], name="execution_ended", condition=Q(ended_at__isnull=False)),
         ]
@@ -176,7 +176,6 @@ class EventKey(models.Model):
 
     key = ExactCharField(max_length=64)
     event_key = ExactCharField(max_length=255)
-    execution = models.ForeignKey(Execution, models.DO_NOTHING, null=True, db_constraint=False, related_name="+", db_index=False)
     created_at = models.DateTimeField()
 
     class Meta:

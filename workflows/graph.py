@@ -31,12 +31,13 @@ class GraphNode:
     raw_config: dict[str, Any]
     raw_policy: dict[str, Any]
     branch_index: int | None
-    upstream: "GraphNode | None" = None
-    downstream: "GraphNode | None" = None
+    # Out of the repr: a long line would exhaust the stack.
+    upstream: "GraphNode | None" = field(default=None, repr=False)
+    downstream: "GraphNode | None" = field(default=None, repr=False)
     #: Branch heads by index, ascending.
-    branches: "dict[int, GraphNode]" = field(default_factory=dict)
+    branches: "dict[int, GraphNode]" = field(default_factory=dict, repr=False)
     #: The branching node whose branch this node stands in, or None on the main line.
-    parent: "GraphNode | None" = None
+    parent: "GraphNode | None" = field(default=None, repr=False)
 
     @cached_property
     def instruction(self) -> "Instruction[Any]":
@@ -111,6 +112,10 @@ class Graph:
                 node.downstream = self._at(row.downstream_id, row)
         if len(heads) > 1 or (rows and not heads):
             raise Invalid(_("A workflow has exactly one first node; this one has %d.") % len(heads), field="nodes")
+        if heads and heads[0].branch_index is not None:
+            raise Invalid(
+                _("The first node of a workflow stands in no branch, but node %s does.") % heads[0].id, field="nodes"
+            )
         self.head = heads[0] if heads else None
         self._set_parents()
 
@@ -119,7 +124,8 @@ class Graph:
             return self.nodes[pk]
         except KeyError:
             raise Invalid(
-                _("Node %(node)s is linked to node %(other)s, which is not in this workflow.") % {"node": row.pk, "other": pk},
+                _("Node %(node)s is linked to node %(other)s, which is not in this workflow.")
+                % {"node": row.pk, "other": pk},
                 field="nodes",
             ) from None
 

@@ -99,6 +99,14 @@ class Step:
 
 
 @dataclass(slots=True)
+class ChildRequest:
+    """A run to start in the commit of the job that waits for it."""
+
+    workflow_id: int
+    context: Any
+
+
+@dataclass(slots=True)
 class Outcome:
     """What a step came to. The default is: resolved, go on."""
 
@@ -125,6 +133,10 @@ class Outcome:
     output: Any = UNSET
     #: Further results: {node key: result}, each kept as a resolved job of that node.
     assign: Mapping[str, Any] = field(default_factory=dict)
+    #: Of an outcome that waits OUTSIDE: the run whose end completes the job.
+    child: ChildRequest | None = None
+    #: A failure that is the attempt's own time-out; a retry policy always counts it.
+    timed_out: bool = False
 
 
 #: `branch` answers this when the event changes nothing.
@@ -177,6 +189,14 @@ class Instruction(Generic[ConfigT]):
     def effect_of(self, config: ConfigT) -> Effect:
         return self.effect
 
+    def on_lost_of(self, config: ConfigT) -> str:
+        """What a lost call of this node becomes: "again" or "error"."""
+        return self.on_lost
+
+    def attempt_seconds_of(self, config: ConfigT) -> float:
+        """Seconds an attempt of this node may take where the policy is silent."""
+        return self.attempt_seconds
+
     def written_models(self, config: ConfigT) -> list[tuple[str, str]]:
         """(collection, "add" | "change" | "delete") for each model this node writes: whoever saves it needs that permission."""
         return []
@@ -200,6 +220,13 @@ class Instruction(Generic[ConfigT]):
         """
         raise NotImplementedError
 
+    def reopened(
+        self, result: Any, meta: Any, ended: Sequence[tuple[int, int]], node: "GraphNode"
+    ) -> tuple[Any, Any]:
+        """Branching kinds that decide: (result, meta) of a job opened again, when only these branches' last jobs
+        (node id, status) are kept; a rerun from inside a branch goes on from there."""
+        return result, meta
+
     def perform(self, step: Step) -> Outcome:
         """Calls the world; runs in a thread, outside any transaction. Only EXTERNAL kinds."""
         raise NotImplementedError
@@ -220,7 +247,10 @@ class Instruction(Generic[ConfigT]):
         raise Invalid(_("Nodes of type %s can't be tried alone.") % self.type, field="type")
 
 
-def parse_config(model: type[NodeConfig], raw: Any, prefix: str = "") -> NodeConfig:
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def parse_config(model: type[ModelT], raw: Any, prefix: str = "") -> ModelT:
     """Validates `raw` against `model`; errors become `Invalid` with one sentence per dotted path (the first wins)."""
     if not isinstance(raw, dict):
         raise Invalid(_("The configuration is an object of keys and values."), field=prefix or "config")

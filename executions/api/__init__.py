@@ -1,0 +1,1 @@
+"""The native API of runs over HTTP: thin callers of `operations` and `dispatcher`."""

@@ -1,0 +1,123 @@
+"""The tick in every Celery worker: a timer thread in its main process. Celery beat is not needed."""
+
+import logging
+import os
+import threading
+
+from typing import Any
+
+from celery import bootsteps, signals
+from django.db import DatabaseError, InterfaceError, connections
+
+from executions import wakeup
+from executions.performers import WORKER_VARIABLE
+from executions.store import session
+from executions.store.side import close_side
+
+logger = logging.getLogger("sluice.tick")
+
+TICK_SECONDS = 1.0
+#: PostgreSQL's advisory lock and MariaDB's named lock that let one tick of all workers work.
+_LOCK_NUMBER, _LOCK_NAME = 0x51_1CE, "sluice.tick"
+
+
+class Ticker(threading.Thread):
+    """Ticks until it is told to stop; whatever goes wrong, the next second is another try."""
+
+    def __init__(self) -> None:
+        super().__init__(name="sluice-tick", daemon=True)
+        self._end = threading.Event()
+
+    def run(self) -> None:
+        from executions.clock import Housekeeping
+
+        housekeeping = Housekeeping()
+        wakeup.speak_again()
+        while not self._end.wait(TICK_SECONDS):
+            try:
+                self._tick(housekeeping)
+            except Exception as error:
+                level = logging.WARNING if isinstance(error, DatabaseError | InterfaceError) else logging.ERROR
+                logger.log(level, "A tick failed; the next one follows in a second.", exc_info=error)
+                connections.close_all()
+        close_side()
+        connections.close_all()
+
+    def _tick(self, housekeeping: Any) -> None:
+        from executions.clock import tick
+
+        if not _guard():
+            return
+        try:
+            tick()
+            housekeeping.run()
+        finally:
+            _unguard()
+
+    def stop(self) -> None:
+        self._end.set()
+        self.join(timeout=5)
+
+
+def _guard() -> bool:
+    """Whether this process is the one that ticks now; SQLite's ticks are cheap enough for all to work."""
+    db = session.connection()
+    if db.vendor == "sqlite":
+        return True
+    statement, parameter = (
+        ("SELECT pg_try_advisory_lock(%s)", _LOCK_NUMBER) if db.vendor == "postgresql" else ("SELECT GET_LOCK(%s, 0)", _LOCK_NAME)
+    )
+    with db.cursor() as cursor:
+        cursor.execute(statement, [parameter])
+        return bool(cursor.fetchone()[0])
+
+
+def _unguard() -> None:
+    db = session.connection()
+    if db.vendor == "sqlite" or db.connection is None:
+        return
+    statement, parameter = (
+        ("SELECT pg_advisory_unlock(%s)", _LOCK_NUMBER) if db.vendor == "postgresql" else ("SELECT RELEASE_LOCK(%s)", _LOCK_NAME)
+    )
+    with db.cursor() as cursor:
+        cursor.execute(statement, [parameter])
+
+
+class TickStep(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Starts the ticker with the worker and stops it with it."""
+
+    requires = {"celery.worker.components:Timer"}
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self.ticker: Ticker | None = None
+        # Before the slots are forked: they find their worker by it.
+        os.environ[WORKER_VARIABLE] = str(os.getpid())
+
+    def start(self, parent: Any) -> None:
+        self.ticker = Ticker()
+        self.ticker.start()
+
+    def stop(self, parent: Any) -> None:
+        if self.ticker is not None:
+            self.ticker.stop()
+            self.ticker = None
+
+    terminate = stop
+
+
+def install() -> None:
+    """Adds the tick to the workers of whatever Celery app this process has, and frees forked slots of inherited state."""
+    signals.celeryd_init.connect(_add_step, dispatch_uid="sluice.tick")
+    signals.worker_process_init.connect(_fresh_slot, dispatch_uid="sluice.slot")
+
+
+def _add_step(*, instance: Any, **_: Any) -> None:
+    instance.app.steps["worker"].add(TickStep)
+    instance.app.conf.worker_prefetch_multiplier = 1
+
+
+def _fresh_slot(**_: Any) -> None:
+    wakeup.speak_again()
+
+

@@ -1,0 +1,267 @@
+"""An event becomes a row: accepted in the caller's own transaction, or not at all."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from executions import sync, wakeup
+from executions.models import Execution
+from executions.store import eventkeys, session
+from executions.statuses import ExecutionStatus
+from workflows import ambient
+from workflows.conf import conf
+from workflows.errors import Invalid, NotFound, Refused
+from workflows.expressions import render
+from workflows.graph import load_graph
+from workflows.jsonable import jsonable
+from workflows.models import Workflow
+from workflows.options import WorkflowOptions
+from workflows.statuses import JobStatus
+from workflows.triggers import get_trigger
+from workflows.triggers.base import Ended, Event, Listener
+
+logger = logging.getLogger("sluice.dispatcher")
+
+_LONGEST_LANE = 200
+
+#: What each version's class was when this process first saw it. A guess: the claim corrects it.
+_solo: dict[int, bool] = {}
+
+
+def dispatch(events: Sequence[Event]) -> list[Ended | None]:
+    """A run for each event: the async ones in one insert, then the sync ones, one after another, to their end or first wait.
+
+    None stands where an event was refused (stack limit). A second event with a known key answers the first one's run.
+    """
+    results: list[Ended | None] = [None] * len(events)
+    waiting = [(index, event) for index, event in enumerate(events) if not event.listener.sync and _accepts(event)]
+    for index, execution in _insert(waiting):
+        results[index] = execution
+    for index, event in enumerate(events):
+        if event.listener.sync and _accepts(event):
+            results[index] = sync.run(event, new_execution(event))
+    return results
+
+
+def _accepts(event: Event) -> bool:
+    """Whether the version stands less often among its own ancestors than it may."""
+    options = _options(event.listener)
+    count = sum(1 for _, version in ambient.stack() if version == event.listener.workflow_id)
+    if count >= options.stack_limit:
+        logger.warning("Workflow %s was not started again: it is among its own ancestors.", event.listener.workflow_id)
+        return False
+    return True
+
+
+def _insert(waiting: Sequence[tuple[int, Event]]) -> list[tuple[int, Execution]]:
+    if not waiting:
+        return []
+    db = session.connection()
+    using = {event.using for _, event in waiting} - {None, db.alias}
+    if using and connections[next(iter(using))].in_atomic_block:  # type: ignore[arg-type]
+        # Rows of another database: recorded once they are there, at most once.
+        transaction.on_commit(lambda: _insert([(i, _here(e)) for i, e in waiting]) and None, using=next(iter(using)))
+        return []
+    rows = [(index, event, new_execution(event)) for index, event in waiting]
+    keyed = [row for row in rows if row[2].event_key is not None]
+    known: dict[tuple[str, str], Execution | None] = {}
+    with transaction.atomic(using=db.alias, savepoint=False):
+        if keyed:
+            known = eventkeys.remember([(execution.key, str(execution.event_key)) for _, _, execution in keyed])
+        new = []
+        for _index, _event, execution in rows:
+            if (execution.key, execution.event_key) not in known:
+                new.append(execution)
+        Execution.objects.using(db.alias).bulk_create(new)
+        for queue in {execution.queue for execution in new}:
+            wakeup.wake_on_commit(db, queue)
+    answers = []
+    for index, _event, execution in rows:
+        first = known.get((execution.key, execution.event_key or ""), execution) if execution.event_key else execution
+        if first is not None:
+            answers.append((index, first))
+    return answers
+
+
+def _here(event: Event) -> Event:
+    return Event(event.listener, event.context, event.event_key, None, event.fields)
+
+
+def new_execution(event: Event) -> Execution:
+    """The row of a queued run; times are expressions that the database evaluates."""
+    listener = event.listener
+    options = _options(listener)
+    priority = timedelta(seconds=options.priority)
+    execution = Execution(
+        workflow_id=listener.workflow_id,
+        key=listener.key,
+        title=listener.title,
+        version=listener.version,
+        type=listener.type,
+        event_key=event.event_key,
+        context=jsonable(event.context),
+        stack=[list(entry) for entry in ambient.stack()],
+        queue=options.queue or conf().QUEUE,
+        priority=options.priority,
+        solo=_is_solo(listener.workflow_id),
+        created_by_id=ambient.actor_id(),
+        due_at=Now() - priority if options.priority else Now(),
+        created_at=Now(),
+        updated_at=Now(),
+    )
+    for name, value in event.fields.items():
+        setattr(execution, name, value)
+    if options.lane:
+        _set_lane(execution, options.lane)
+    return execution
+
+
+def _options(listener: Listener) -> WorkflowOptions:
+    options = listener.options
+    return options if isinstance(options, WorkflowOptions) else WorkflowOptions.model_validate(options or {})
+
+
+def _is_solo(workflow_id: int) -> bool:
+    solo = _solo.get(workflow_id)
+    if solo is None:
+        try:
+            solo = load_graph(workflow_id).solo
+        except (Invalid, NotFound):
+            solo = True
+        _solo[workflow_id] = solo
+    return solo
+
+
+def _set_lane(execution: Execution, template: str) -> None:
+    execution.solo = True
+    try:
+        lane = str(render(template, {"$context": execution.context}) or "").replace("\x00", "")
+    except Invalid as error:
+        execution.status = JobStatus.ERROR
+        execution.error = _("The lane could not be rendered: %s") % error
+        execution.started_at = execution.ended_at = Now()
+        execution.due_at = None
+        return
+    if len(lane) > _LONGEST_LANE:
+        lane = hashlib.sha256(lane.encode()).hexdigest()
+    execution.lane = lane or None
+
+
+def listener_of(workflow: Workflow) -> Listener:
+    """What the dispatcher needs of a version, enabled or not."""
+    trigger = get_trigger(workflow.type)
+    return Listener(
+        workflow_id=workflow.pk,
+        key=workflow.key,
+        version=workflow.version,
+        title=workflow.title,
+        type=workflow.type,
+        sync=workflow.sync if trigger.sync is None else trigger.sync,
+        config=trigger.parse(workflow.config),
+        options=WorkflowOptions.model_validate(workflow.options),
+    )
+
+
+def start(workflow: str | Workflow, data: Any, *, event_key: str | None = None, **fields: Any) -> Execution | None:
+    """Queues a run of an enabled workflow, by its `name` or as an object, in the caller's transaction.
+
+    `data` is the run's `$context`. A second call with one `event_key` answers the first one's run, or None once that is purged.
+    `fields` are further columns: name, tags. Raises `NotFound` for an unknown name, `Refused` for a disabled workflow, `Invalid`
+    for a name that is taken.
+    """
+    version = _by_name(workflow) if isinstance(workflow, str) else workflow
+    if not version.enabled:
+        raise Refused(_("Workflow %s is not enabled; enable it first.") % version)
+    _check_fields(version, fields)
+    [result] = dispatch([Event(listener_of(version), data, event_key, fields=fields)])
+    return _as_execution(result)
+
+
+def _by_name(name: str) -> Workflow:
+    version = Workflow.objects.filter(name=name, current=True).first()
+    if version is None:
+        raise NotFound(_("There is no workflow named %r.") % name, field="name")
+    return version
+
+
+_FIELDS = {"name", "tags", "manually", "parent_execution_id", "parent_job"}
+
+
+def _check_fields(workflow: Workflow, fields: Mapping[str, Any]) -> None:
+    unknown = set(fields) - _FIELDS
+    if unknown:
+        raise Invalid(_("A run has no field %s.") % ", ".join(sorted(unknown)), field=sorted(unknown)[0])
+    name = fields.get("name")
+    if name is not None and Execution.objects.filter(key=workflow.key, name=name).exists():
+        raise Invalid(_("Another run of this workflow is named %r; names are unique.") % name, field="name")
+
+
+def run_now(workflow: Workflow, values: Any, *, by: Any = None) -> Execution | None:
+    """Runs a version by hand, enabled or not, to its first wait or its end; inside a transaction it is only queued.
+
+    None: the values don't meet the trigger's condition. Raises `Invalid` for values that the trigger can't take.
+    """
+    from executions.segments import run_to_first_wait
+
+    trigger = get_trigger(workflow.type)
+    context = trigger.manual_context(trigger.parse(workflow.config), values)
+    if context is None:
+        return None
+    with ambient.acting(by) if by is not None else ambient.inside(ambient.stack()):
+        listener = listener_of(workflow)
+        event = Event(listener, context, fields={"manually": True})
+        if listener.sync:
+            return _as_execution(sync.run(event, new_execution(event)))
+        [(_index, execution)] = _insert([(0, event)])
+    if not session.connection().in_atomic_block:
+        run_to_first_wait(execution.pk)
+    return _as_execution(execution)
+
+
+def _as_execution(result: Ended | Execution | None) -> Execution | None:
+    if result is None:
+        return None
+    return Execution.objects.using(session.alias()).filter(pk=result.id).first()
+
+
+def copy_of(source: Execution, by: Any) -> Execution:
+    """The unsaved row of a rerun: same workflow, context and lane, the youngest of its lane."""
+    return Execution(
+        workflow_id=source.workflow_id,
+        key=source.key,
+        title=source.title,
+        version=source.version,
+        type=source.type,
+        context=source.context,
+        stack=source.stack,
+        queue=source.queue,
+        priority=source.priority,
+        solo=source.solo,
+        lane=source.lane,
+        tags=source.tags,
+        manually=source.manually,
+        rerun_of_id=source.pk,
+        attempt=source.attempt + 1,
+        created_by_id=by.pk if by is not None else ambient.actor_id(),
+        due_at=Now() - timedelta(seconds=source.priority),
+        created_at=Now(),
+        updated_at=Now(),
+    )
+
+
+def forget_classes(workflow_ids: Iterable[int] | None = None) -> None:
+    """Forgets the guesses; for tests."""
+    if workflow_ids is None:
+        _solo.clear()
+        return
+    for workflow_id in workflow_ids:
+        _solo.pop(workflow_id, None)
+
+
+__all__ = ["ExecutionStatus", "dispatch", "listener_of", "new_execution", "run_now", "start"]

@@ -1,0 +1,205 @@
+"""Performers: they call the world for EXTERNAL steps, outside every transaction (engine.md, "Performers")."""
+
+import fcntl
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from django.db import connections
+
+from executions import wakeup
+from executions.processor import CALL_GRACE, Processor
+from executions.run import Run, RunJob
+from executions.statuses import ExecutionStatus
+from executions.store import claims, journal, session
+from executions.store.side import close_side
+from workflows.conf import conf
+from workflows.errors import SluiceError
+from workflows.graph import load_graph
+from workflows.instructions.base import Outcome, Step, Wait
+from workflows.statuses import JobStatus
+
+logger = logging.getLogger("sluice.performers")
+
+#: The worker's name for its slots, set in its main process before they are forked.
+WORKER_VARIABLE = "SLUICE_WORKER_PID"
+#: Seconds between two looks at what became due while calls are under way.
+LOOK_SECONDS = 0.25
+#: How often the outcome of a call is offered to a run that somebody holds.
+RECORD_TRIES = 15
+
+
+@dataclass(slots=True)
+class Call:
+    """A call under way: which attempt of which job, and what it needs."""
+
+    run: Run
+    job: RunJob
+    step: Step
+
+
+def perform(queue: str) -> int:
+    """Performs what is due on this queue, in threads; answers how many calls it made. One at a time in a worker."""
+    with _only_one() as mine:
+        return _perform(queue) if mine else 0
+
+
+def _perform(queue: str) -> int:
+    until = time.monotonic() + conf().DRAIN_SECONDS
+    wakeup.clear_mark(wakeup.perform_queue(queue))
+    calls = 0
+    running: set[Future[None]] = set()
+    seen: set[int] = set()
+    with ThreadPoolExecutor(conf().PERFORM_THREADS, thread_name_prefix="sluice-perform") as pool:
+        while True:
+            free = conf().PERFORM_THREADS - len(running)
+            due = claims.due_performs(queue, conf().PERFORM_THREADS * 2) if free and time.monotonic() < until else []
+            for execution_id, job_id in [pair for pair in due if pair[1] not in seen][:free]:
+                seen.add(job_id)
+                running.add(pool.submit(_in_thread, execution_id, job_id))
+                calls += 1
+            if not running:
+                break
+            done, running = wait(running, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+            if done:
+                seen.clear()
+    if claims.something_performable(queue):
+        wakeup.send_perform(queue)
+    return calls
+
+
+def _in_thread(execution_id: int, job_id: int) -> None:
+    try:
+        perform_one(execution_id, job_id)
+    except Exception:
+        logger.exception("The call of job %s (execution %s) could not be made or recorded; it is tried again.", job_id, execution_id)
+    finally:
+        close_side()
+        connections.close_all()
+
+
+def perform_one(execution_id: int, job_id: int) -> None:
+    """Claims one job, calls the world for it and records what came of it."""
+    call = begin(execution_id, job_id)
+    if call is not None:
+        record(call, attempt(call))
+
+
+def begin(execution_id: int, job_id: int) -> Call | None:
+    """Locks the run, then notes that the job's next attempt is under way. None where there is nothing to call."""
+    with session.segment():
+        claimed = claims.claim_one(execution_id)
+        if not claimed.runs or claimed.clock is None:
+            return None
+        run, now = claimed.runs[0], claimed.clock.now()
+        run.graph = load_graph(run.workflow_id)
+        claims.load_jobs([run])
+        job = next((job for job in run.known.values() if job.id == job_id), None)
+        if job is None and run.ended:
+            _drop_of_ended(job_id)
+            return None
+        if job is None or job.wait != Wait.PERFORMER or job.due_at is None or job.due_at > now:
+            return None
+        processor = Processor(run, claimed.clock, savepoint=session.savepoint, transient=session.transient)
+        if processor.decided(job.parent):
+            job.sleep()
+        elif run.paused_at is not None:
+            job.due_at = None
+            job.changed = True
+        else:
+            step = processor.step(job)
+            job.attempt += 1
+            job.wait = Wait.CALL.value
+            job.started_at = now
+            node = run.graph.nodes[job.node_id]
+            seconds = step.timeout or node.instruction.attempt_seconds
+            job.due_at = now + timedelta(seconds=seconds + CALL_GRACE)
+            job.changed = True
+            step.attempt = job.attempt
+            journal.write([run], now)
+            return Call(run, job, step)
+        journal.write([run], now)
+        return None
+
+
+def _drop_of_ended(job_id: int) -> None:
+    from executions.models import Job
+
+    Job.objects.using(session.alias()).filter(pk=job_id, wait=Wait.PERFORMER).update(wait=None, due_at=None)
+
+
+def attempt(call: Call) -> Outcome:
+    """Calls the world; whatever goes wrong is an outcome."""
+    node = call.step.node
+    try:
+        return node.instruction.perform(call.step)
+    except Exception as error:
+        if not isinstance(error, SluiceError):
+            logger.info("A call of execution %s failed.", call.run.id, exc_info=error)
+        text = str(error) or type(error).__name__
+        return Outcome(status=JobStatus.ERROR, result={"message": text, "type": type(error).__name__})
+
+
+def record(call: Call, outcome: Outcome) -> bool:
+    """Takes the outcome into the run, once. False: it came too late and is dropped."""
+    for number in range(RECORD_TRIES):
+        try:
+            with session.bounded_session(), session.segment():
+                claimed = claims.lock_one(call.run.id)
+                return _record(claimed, call, outcome) if claimed.runs else False
+        except Exception as error:
+            if not session.transient(error) or number == RECORD_TRIES - 1:
+                raise
+            time.sleep(min(0.05 * 2**number, 1.0))
+    return False
+
+
+def _record(claimed: claims.Claimed, call: Call, outcome: Outcome) -> bool:
+    run, clock = claimed.runs[0], claimed.clock
+    assert clock is not None
+    if run.ended or run.status != ExecutionStatus.STARTED:
+        logger.info("Execution %s ended before its call of job %s came back.", run.id, call.job.number)
+        return False
+    run.graph = call.run.graph
+    claims.load_jobs([run])
+    job = run.job(call.job.number)
+    current = job.wait == Wait.CALL and job.attempt == call.step.attempt
+    # A success completes the job whichever attempt brings it; a failure speaks for its own attempt only.
+    if not job.pending or not (current or outcome.status > 0):
+        logger.info("Attempt %d of job %s (execution %s) came too late.", call.step.attempt, job.number, run.id)
+        return False
+    processor = Processor(run, clock, savepoint=session.savepoint, transient=session.transient)
+    processor.complete(job, outcome)
+    journal.write([run], clock.now())
+    wakeup.wake_on_commit(session.connection(), run.queue)
+    return True
+
+
+@contextmanager
+def _only_one() -> Iterator[bool]:
+    """Whether this is the only perform task of its worker: long calls must not take the slots of the drains.
+
+    A lock on a file, as a worker's slots may be processes or threads; the kernel frees it with a process that dies.
+    """
+    worker = os.environ.get(WORKER_VARIABLE) or str(os.getpid())
+    path = Path(tempfile.gettempdir()) / f"sluice-perform-{os.getuid()}-{worker}.lock"
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+            path.unlink(missing_ok=True)

@@ -1,0 +1,258 @@
+"""One run in memory: what a claim loaded, what the processor changed, what the journal has to write."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol
+
+from executions.statuses import Reason
+from workflows.instructions.base import StepJob, Wait
+from workflows.statuses import JobStatus
+
+if TYPE_CHECKING:
+    from workflows.graph import Graph
+
+#: A move of the agenda; engine.md, "Agenda". The first item is its kind, numbers are jobs of the run, ids are nodes.
+Move = list[Any]
+
+KEPT_ATTEMPTS = 50
+
+#: Waits whose time wakes the run itself; performers have an index of their own.
+_RUN_WAITS = (Wait.TIMER, Wait.ATTEMPT, Wait.CALL, Wait.OUTSIDE)
+
+
+class Clock(Protocol):
+    """The database's time, carried on without asking it again."""
+
+    def now(self) -> datetime: ...
+
+    def elapsed(self) -> float:
+        """Seconds since the clock was read."""
+        ...
+
+
+class CarriedClock:
+    """The time a claim read, carried on by the worker's monotonic clock: a jump of the host's clock moves nothing."""
+
+    __slots__ = ("_read", "_since")
+
+    def __init__(self, read: datetime) -> None:
+        self._read = read
+        self._since = monotonic()
+
+    def now(self) -> datetime:
+        return self._read + timedelta(seconds=monotonic() - self._since)
+
+    def elapsed(self) -> float:
+        return monotonic() - self._since
+
+
+@dataclass(slots=True)
+class RunJob(StepJob):
+    """A job of the run. `id` is None until the journal's insert has made one; `changed` marks an update."""
+
+    id: int | None = None
+    parent: int | None = None
+    upstream: int | None = None
+    input: Any = None
+    log: str | None = None
+    wait: str | None = None
+    queue: str | None = None
+    due_at: datetime | None = None
+    attempt: int = 1
+    attempts: list[dict[str, Any]] | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    changed: bool = True
+
+    @property
+    def pending(self) -> bool:
+        return self.status == JobStatus.PENDING
+
+    def sleep(self) -> None:
+        """Nobody shall come for this job any more."""
+        self.wait = None
+        self.due_at = None
+        self.changed = True
+
+
+class Reader(Protocol):
+    """What a run asks its store for while it is worked on."""
+
+    def jobs(self, run: "Run", numbers: set[int]) -> list[RunJob]: ...
+
+    def latest(self, run: "Run", node_id: int) -> RunJob | None: ...
+
+    def context(self, run: "Run") -> Any: ...
+
+
+@dataclass(slots=True)
+class ChildRun:
+    """A run that a step asked for; the journal inserts it in the commit of the job that waits for it."""
+
+    graph: "Graph"
+    context: Any
+    job: RunJob
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """An execution under its row lock."""
+
+    id: int
+    workflow_id: int
+    key: str
+    status: int | None
+    turn: int
+    queue: str
+    solo: bool
+    agenda: deque[Move]
+    reader: Reader
+    graph: "Graph" = None  # type: ignore[assignment]  # set by the segment before anything reads it
+    reason: str | None = None
+    error: str | None = None
+    output: Any = None
+    output_set: bool = False
+    stack: list[list[int]] = field(default_factory=list)
+    parent_execution_id: int | None = None
+    parent_job: int | None = None
+    lane: str | None = None
+    parked: str | None = None
+    paused_at: datetime | None = None
+    priority: int = 0
+    crashes: int = 0
+    sync: bool = False
+    due_at: datetime | None = None
+    started_at: datetime | None = None
+    expires_at: datetime | None = None
+    ended_at: datetime | None = None
+    created_by_id: int | None = None
+    #: Begun by this claim: counted, and all of its jobs are known.
+    begun: bool = False
+    known: dict[int, RunJob] = field(default_factory=dict)
+    #: Numbers of the jobs that are pending, as far as this run knows: all of them once loaded.
+    pending: set[int] = field(default_factory=set)
+    latest_of: dict[int, RunJob | None] = field(default_factory=dict)
+    last_number: int = 0
+    #: True when `known` holds every job there is.
+    complete: bool = False
+    children: list[ChildRun] = field(default_factory=list)
+    #: Something of the row itself is to be written.
+    changed: bool = False
+    wrote_host: bool = False
+    _context: Any = None
+    _context_loaded: bool = False
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    @property
+    def context(self) -> Any:
+        if not self._context_loaded:
+            self._context = self.reader.context(self)
+            self._context_loaded = True
+        return self._context
+
+    @property
+    def ended(self) -> bool:
+        return self.ended_at is not None
+
+    def job(self, number: int) -> RunJob:
+        """Raises KeyError for a number that the run has not."""
+        job = self.known.get(number)
+        if job is None:
+            for loaded in self.reader.jobs(self, {number}):
+                self.learn(loaded)
+            job = self.known[number]
+        return job
+
+    def learn(self, job: RunJob) -> None:
+        """Takes up a job as the store has it."""
+        if job.number in self.known:
+            return
+        self.known[job.number] = job
+        if job.pending:
+            self.pending.add(job.number)
+
+    def latest(self, node_id: int) -> RunJob | None:
+        """The job of this node with the highest number, or None."""
+        if node_id in self.latest_of:
+            return self.latest_of[node_id]
+        job = None if self.complete else self.reader.latest(self, node_id)
+        if job is not None:
+            job = self.known.setdefault(job.number, job)
+        self.latest_of[node_id] = job
+        return job
+
+    # -- changing ------------------------------------------------------------------------------------------------------
+
+    def add_job(self, node_id: int, node_key: str, parent: int | None, upstream: int | None, now: datetime) -> RunJob:
+        self.last_number += 1
+        job = RunJob(self.last_number, node_id, node_key, JobStatus.PENDING)
+        job.parent = parent
+        job.upstream = upstream
+        job.started_at = now
+        self.known[job.number] = job
+        self.pending.add(job.number)
+        self.latest_of[node_id] = job
+        return job
+
+    def close_job(self, job: RunJob, status: int, now: datetime) -> None:
+        """The job has ended; nobody waits for it any more."""
+        job.status = status
+        job.ended_at = now
+        job.wait = None
+        job.due_at = None
+        job.changed = True
+        self.pending.discard(job.number)
+
+    def reopen_job(self, job: RunJob) -> None:
+        job.status = JobStatus.PENDING
+        job.ended_at = None
+        job.changed = True
+        self.pending.add(job.number)
+
+    def end(self, status: int, now: datetime, *, reason: str | None = None, error: str | None = None) -> None:
+        """Ends the run, once; what is left to tell goes on its agenda. Aborting ends the jobs that wait, too."""
+        assert self.ended_at is None, "A run ends once."
+        self.status = status
+        self.reason = reason
+        self.error = error
+        self.ended_at = now
+        self.paused_at = None
+        self.parked = None
+        self.changed = True
+        for number in sorted(self.pending):
+            job = self.known[number]
+            if status == JobStatus.ABORTED:
+                self.close_job(job, JobStatus.ABORTED, now)
+            elif job.wait is not None and job.wait != Wait.BRANCH:
+                job.sleep()
+        self.agenda.clear()
+        if self.parent_execution_id is not None and self.parent_job is not None and reason != Reason.PARENT:
+            self.agenda.append(["tell", "parent"])
+        if status == JobStatus.ABORTED and self.started_at is not None:
+            self.agenda.append(["tell", "children"])
+        if self.lane is not None:
+            self.agenda.append(["tell", "lane"])
+        if self.graph is not None and status in self.graph.options.delete_execution_on_status:
+            self.agenda.append(["delete"])
+        if self.agenda:
+            # No batch may hold teller and told at once.
+            self.solo = True
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """When a worker must next look at this run: the one formula (engine.md, "due_at")."""
+        if self.ended_at is not None:
+            return now if self.agenda else None
+        if self.paused_at is not None or self.parked is not None:
+            return self.expires_at
+        if self.status is None or self.agenda:
+            return now - timedelta(seconds=self.priority)
+        times = [self.expires_at] if self.expires_at else []
+        times += [
+            job.due_at
+            for job in (self.known[number] for number in self.pending)
+            if job.due_at is not None and job.wait in _RUN_WAITS
+        ]
+        return min(times, default=None)

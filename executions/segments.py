@@ -1,0 +1,287 @@
+"""A segment: claim, process, write, commit. One for a batch of runs without shared effects, one for a run alone."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models.functions import Now
+
+from executions import lanes, relatives
+from executions.processor import LeaveSegment, Processor
+from executions.run import CarriedClock, Run
+from executions.statuses import ExecutionStatus, Reason
+from executions.store import claims, holdings, journal, session
+from workflows.conf import conf
+from workflows.errors import SluiceError
+from workflows.graph import Graph, load_graph
+from workflows.models import Workflow
+from workflows.statuses import JobStatus
+
+logger = logging.getLogger("sluice.segments")
+
+#: Seconds a segment may take: a run alone, one that has written rows of the host, and any on SQLite (one writer).
+ALONE_SECONDS, HOST_SECONDS, SQLITE_SECONDS = 1.0, 0.25, 0.1
+#: Seconds until a run whose worker died is looked at again, by how often it was held alone.
+CRASH_DELAYS = (1, 10, 60)
+MOST_CRASHES = 3
+
+
+@dataclass(slots=True)
+class Worked:
+    """What a call of `run_batch` or `run_solo` came to."""
+
+    claimed: int = 0
+    #: The due time of the last run claimed; the next claim of this drain starts there.
+    last_due: datetime | None = None
+    #: The run (id, turn) that has more to do at once.
+    goes_on: tuple[int, int] | None = None
+
+
+def run_batch(queue: str, *, since: datetime | None = None) -> Worked:
+    """Claims, runs and writes up to BATCH runs in one commit."""
+    limit = conf().BATCH
+    sqlite = session.vendor() == "sqlite"
+    ids: list[int] | None = None
+    if sqlite:
+        due = claims.peek(queue, solo=False, limit=limit)
+        if not due:
+            return Worked()
+        holdings.note(due)
+        ids = [execution_id for execution_id, _ in due]
+    runs: list[Run] = []
+    try:
+        with _noted(sqlite), session.segment():
+            claimed = claims.claim(queue, solo=False, limit=limit, since=since, ids=ids)
+            runs = claimed.runs
+            if not runs or claimed.clock is None:
+                return Worked()
+            worked = Worked(len(runs), runs[-1].due_at)
+            if ready := _ready(runs, claimed.clock, solo=False):
+                _process_batch(ready, claimed.clock, sqlite=sqlite)
+            return worked
+    except LeaveSegment:
+        return Worked(claimed=1)
+    except Exception as error:
+        if session.transient(error):
+            _pause_after_conflict(error)
+            return Worked(claimed=1)
+        logger.warning("A batch of %d runs could not be written; they are done one by one.", len(runs), exc_info=error)
+        for run in runs:
+            _run_by_id(run.id, run.turn)
+        return Worked(len(runs))
+
+
+def run_solo(queue: str, *, since: datetime | None = None) -> Worked:
+    """Claims, runs and writes one run; goes on with it, segment by segment, while it has more to do at once."""
+    sqlite = session.vendor() == "sqlite"
+    ids = None
+    if sqlite:
+        due = claims.peek(queue, solo=True, limit=1)
+        if not due:
+            return Worked()
+        holdings.note(due)
+        ids = [execution_id for execution_id, _ in due]
+    worked = _solo_segment(lambda: claims.claim(queue, solo=True, limit=1, since=since, ids=ids))
+    deadline = time.monotonic() + conf().DRAIN_SECONDS
+    while worked.goes_on is not None and time.monotonic() < deadline:
+        worked.goes_on = _run_by_id(*worked.goes_on)
+    return worked
+
+
+def run_to_first_wait(execution_id: int) -> None:
+    """Runs one execution here and now, segment by segment, until it waits or ends; for runs by hand."""
+    with session.bounded_session():
+        goes_on = _run_by_id(execution_id, None)
+        while goes_on is not None:
+            goes_on = _run_by_id(*goes_on)
+
+
+def _run_by_id(execution_id: int, turn: int | None) -> tuple[int, int] | None:
+    if session.vendor() == "sqlite":
+        holdings.note([(execution_id, turn or 0)])
+    return _solo_segment(lambda: claims.claim_one(execution_id, turn=turn)).goes_on
+
+
+def _solo_segment(take: Callable[[], claims.Claimed]) -> Worked:
+    run: Run | None = None
+    sqlite = session.vendor() == "sqlite"
+    try:
+        with _noted(sqlite), session.segment():
+            claimed = take()
+            if not claimed.runs or claimed.clock is None:
+                return Worked()
+            run = claimed.runs[0]
+            worked = Worked(1, run.due_at)
+            if run.ended:
+                relatives.tell(run, claimed.clock)
+                worked.goes_on = (run.id, run.turn + 1) if run.agenda and run.changed else None
+            elif _ready([run], claimed.clock, solo=True):
+                if _process_alone(run, claimed.clock, sqlite=sqlite):
+                    worked.goes_on = (run.id, run.turn + 1)
+        return worked
+    except LeaveSegment as error:
+        _pause_after_conflict(error.__cause__ or error)
+    except Exception as error:
+        if session.transient(error):
+            _pause_after_conflict(error)
+        elif run is None:
+            raise
+        else:
+            _end_in_error(run, error)
+    return Worked(claimed=1)
+
+
+@contextmanager
+def _noted(sqlite: bool) -> Iterator[None]:
+    """A worker that lives and gives runs back takes its note back first: they are not lost with it."""
+    try:
+        yield
+    except Exception:
+        if sqlite:
+            holdings.note([])
+        raise
+
+
+# -- what a claim looks at before it processes -------------------------------------------------------------------------------
+
+
+def _ready(runs: Sequence[Run], clock: CarriedClock, *, solo: bool) -> list[Run]:
+    """The runs of a claim that may be processed: frozen versions, right class, not under suspicion, lane free."""
+    graphs = {workflow_id: _graph(workflow_id) for workflow_id in {run.workflow_id for run in runs}}
+    if unfrozen := [pk for pk, graph in graphs.items() if isinstance(graph, Graph) and not graph.frozen]:
+        # This claim only freezes; the next one reads graphs that can't change any more.
+        Workflow.objects.using(session.alias()).filter(pk__in=unfrozen, frozen_at=None).update(frozen_at=Now())
+        return []
+    ready: list[Run] = []
+    wrong_class: list[Run] = []
+    written: list[Run] = []
+    lost = holdings.lost_with()
+    for run in runs:
+        graph = graphs[run.workflow_id]
+        if (run.id, run.turn) in lost:
+            if _suspect(run, clock, alone=lost[(run.id, run.turn)] == 1):
+                written.append(run)
+        elif isinstance(graph, SluiceError):
+            run.end(JobStatus.ERROR, clock.now(), error=str(graph))
+            written.append(run)
+        else:
+            run.graph = graph
+            if not solo and (graph.solo or run.lane is not None):
+                run.solo = True
+                wrong_class.append(run)
+            elif run.status is None and run.lane is not None and not lanes.may_go(run, clock):
+                continue
+            else:
+                ready.append(run)
+    if wrong_class:
+        journal.set_class(wrong_class, clock.now())
+    if written:
+        journal.write(written, clock.now())
+    return ready
+
+
+def _graph(workflow_id: int) -> Graph | SluiceError:
+    try:
+        return load_graph(workflow_id)
+    except SluiceError as error:
+        return error
+
+
+def _suspect(run: Run, clock: CarriedClock, *, alone: bool) -> bool:
+    """A worker died while it held this run: alone and later, or, after three deaths with it alone, never again."""
+    run.solo = True
+    if alone:
+        run.crashes += 1
+    if run.crashes >= MOST_CRASHES:
+        message = f"Its worker died {MOST_CRASHES} times while running it."
+        run.end(JobStatus.ERROR, clock.now(), reason=Reason.CRASHED, error=message)
+        return True
+    journal.postpone(run, clock.now(), CRASH_DELAYS[run.crashes])
+    return False
+
+
+# -- processing --------------------------------------------------------------------------------------------------------------
+
+
+def _process_batch(runs: Sequence[Run], clock: CarriedClock, *, sqlite: bool) -> None:
+    seconds = SQLITE_SECONDS if sqlite else ALONE_SECONDS
+    if not sqlite:
+        holdings.note((run.id, run.turn) for run in runs)
+    begin_until = seconds / 2
+    claims.load_jobs(runs)
+    done: list[Run] = []
+    try:
+        for run in runs:
+            if done and clock.elapsed() > begin_until:
+                break
+            _processor(run, clock, lambda wrote: clock.elapsed() > seconds).advance()
+            done.append(run)
+        if len(done) < len(runs) and not sqlite:
+            # Those not begun keep their turn: a note of them would accuse this worker of having died.
+            holdings.note((run.id, run.turn) for run in done)
+        journal.write(done, clock.now())
+    except Exception:
+        _take_back(sqlite)
+        raise
+
+
+def _process_alone(run: Run, clock: CarriedClock, *, sqlite: bool) -> bool:
+    """Whether the run has more to do at once."""
+    if not sqlite:
+        holdings.note([(run.id, run.turn)])
+    seconds = SQLITE_SECONDS if sqlite else ALONE_SECONDS
+    host_seconds = SQLITE_SECONDS if sqlite else HOST_SECONDS
+    try:
+        claims.load_jobs([run])
+        _processor(run, clock, lambda wrote: clock.elapsed() > (host_seconds if wrote else seconds)).advance()
+        journal.write([run], clock.now())
+    except Exception:
+        _take_back(sqlite)
+        raise
+    return bool(run.agenda) and run.paused_at is None and run.parked is None
+
+
+def _take_back(sqlite: bool) -> None:
+    if sqlite:
+        return
+    try:
+        holdings.note([])
+    except Exception:
+        logger.warning("The note of what this worker holds could not be taken back.", exc_info=True)
+
+
+def _processor(run: Run, clock: CarriedClock, enough: Callable[[bool], bool]) -> Processor:
+    return Processor(run, clock, savepoint=session.savepoint, transient=session.transient, enough=enough)
+
+
+def _end_in_error(run: Run, error: Exception) -> None:
+    """A run alone that can't be written ends with that text, in a transaction of its own."""
+    logger.error("Execution %s could not be written and ends in ERROR.", run.id, exc_info=error)
+    with session.segment():
+        claimed = claims.claim_one(run.id, turn=run.turn)
+        for again in claimed.runs:
+            assert claimed.clock is not None
+            if again.ended:
+                # What it could not tell or delete is tried again later.
+                journal.postpone(again, claimed.clock.now(), CRASH_DELAYS[-1])
+                continue
+            again.graph = run.graph
+            claims.load_jobs([again])
+            text = f"{type(error).__name__}: {error}".replace("\x00", "")
+            if again.status is None:
+                again.status = ExecutionStatus.STARTED
+                again.started_at = claimed.clock.now()
+            again.end(JobStatus.ERROR, claimed.clock.now(), reason=Reason.WRITE_FAILED, error=text)
+            journal.write([again], claimed.clock.now())
+
+
+def _pause_after_conflict(error: BaseException) -> None:
+    logger.info("A segment met a conflict and is done again: %s", error)
+    time.sleep(0.02)
+
+
+__all__ = ["Worked", "run_batch", "run_solo", "run_to_first_wait"]

@@ -1,0 +1,200 @@
+"""What is due: runs and performs taken under their row lock, and what they need to know of themselves."""
+
+import json
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.db.models import Max, Q
+from django.db.models.functions import Cast, Now
+
+from executions.models import Execution, Job
+from executions.run import CarriedClock, Run, RunJob
+from executions.store.session import alias, as_time, connection
+from executions.statuses import ExecutionStatus
+from workflows.statuses import JobStatus
+
+_RUN_COLUMNS = (
+    "id", "workflow_id", "key", "status", "turn", "queue", "solo", "agenda", "reason", "error", "stack",
+    "parent_execution_id", "parent_job", "lane", "parked", "paused_at", "priority", "crashes", "due_at",
+    "started_at", "expires_at", "ended_at", "created_by_id",
+)  # fmt: skip
+_JOB_COLUMNS = (
+    "execution_id", "id", "number", "node_id", "node_key", "status", "result", "meta", "parent", "upstream", "input",
+    "log", "wait", "queue", "due_at", "attempt", "attempts", "started_at", "ended_at",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Claimed:
+    """Runs under their lock, and the time of the database that took them."""
+
+    runs: list[Run]
+    clock: CarriedClock | None = None
+
+
+class DatabaseReader:
+    """What a run reads while it is worked on."""
+
+    def jobs(self, run: Run, numbers: set[int]) -> list[RunJob]:
+        return [job for _, job in _jobs(Q(execution_id=run.id, number__in=numbers))]
+
+    def latest(self, run: Run, node_id: int) -> RunJob | None:
+        newest = Job.objects.using(alias()).filter(execution_id=run.id, node_id=node_id).order_by("-number")
+        row = newest.values_list(*_JOB_COLUMNS).first()
+        return _job(row) if row is not None else None
+
+    def context(self, run: Run) -> Any:
+        text = run._context
+        return None if text is None else json.loads(text)
+
+
+_reader = DatabaseReader()
+
+
+def heads(queue: str) -> dict[bool, datetime]:
+    """The earliest due time of each class (solo or not) that has something due."""
+    db = connection()
+    table = db.ops.quote_name(Execution._meta.db_table)
+    now = {"postgresql": "now()", "mysql": "UTC_TIMESTAMP(6)"}.get(db.vendor, "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')")
+    head = f"(SELECT due_at FROM {table} WHERE queue = %s AND solo = %s AND due_at <= {now} ORDER BY due_at LIMIT 1)"
+    with db.cursor() as cursor:
+        cursor.execute(f"SELECT {head}, {head}", [queue, False, queue, True])
+        row = cursor.fetchone()
+    return {solo: as_time(due) for solo, due in zip((False, True), row, strict=True) if due is not None}
+
+
+def _locked(rows: models.QuerySet[Execution], *, wait: bool = False) -> models.QuerySet[Execution]:
+    features = connection().features
+    if not features.has_select_for_update:
+        return rows
+    return rows.select_for_update(skip_locked=not wait, no_key=features.has_select_for_no_key_update)
+
+
+def _runs(rows: models.QuerySet[Execution]) -> Claimed:
+    claimed = Claimed([])
+    found = rows.values_list(*_RUN_COLUMNS, Cast("context", models.TextField()), Now())
+    for row in found:
+        if claimed.clock is None:
+            claimed.clock = CarriedClock(as_time(row[-1]))
+        claimed.runs.append(_run(row))
+    return claimed
+
+
+def _run(row: tuple[Any, ...]) -> Run:
+    (pk, workflow_id, key, status, turn, queue, solo, agenda, reason, error, stack, parent_execution_id, parent_job, lane,
+     parked, paused_at, priority, crashes, due_at, started_at, expires_at, ended_at, created_by_id, context, _) = row  # fmt: skip
+    run = Run(pk, workflow_id, key, status, turn, queue, solo, deque(agenda or ()), _reader)
+    run.reason = reason
+    run.error = error
+    run.stack = stack or []
+    run.parent_execution_id = parent_execution_id
+    run.parent_job = parent_job
+    run.lane = lane
+    run.parked = parked
+    run.paused_at = paused_at
+    run.priority = priority
+    run.crashes = crashes
+    run.due_at = due_at
+    run.started_at = started_at
+    run.expires_at = expires_at
+    run.ended_at = ended_at
+    run.created_by_id = created_by_id
+    run._context = context
+    return run
+
+
+def claim(queue: str, *, solo: bool, limit: int, since: datetime | None = None, ids: Sequence[int] | None = None) -> Claimed:
+    """Takes what is due of one class, oldest first, passing over what others hold. Inside a segment.
+
+    `since` skips index entries that this drain has claimed already and that an old snapshot keeps alive.
+    """
+    rows = Execution.objects.using(alias()).filter(queue=queue, solo=solo, due_at__lte=Now())
+    if since is not None:
+        rows = rows.filter(due_at__gte=since)
+    if ids is not None:
+        rows = rows.filter(pk__in=ids)
+    return _runs(_locked(rows.order_by("due_at"))[:limit])
+
+
+def peek(queue: str, *, solo: bool, limit: int) -> list[tuple[int, int]]:
+    """(id, turn) of what is due, without a lock: SQLite notes them before its one writer claims them."""
+    rows = Execution.objects.using(alias()).filter(queue=queue, solo=solo, due_at__lte=Now())
+    return list(rows.order_by("due_at").values_list("id", "turn")[:limit])
+
+
+def claim_one(execution_id: int, *, turn: int | None = None) -> Claimed:
+    """Takes one run, at this turn if one is given; nothing where another holds it or has moved it on."""
+    rows = Execution.objects.using(alias()).filter(pk=execution_id)
+    return _runs(_locked(rows if turn is None else rows.filter(turn=turn)))
+
+
+def lock_one(execution_id: int) -> Claimed:
+    """Takes one run for a person: waits for its lock, at most as long as the session allows."""
+    return _runs(_locked(Execution.objects.using(alias()).filter(pk=execution_id), wait=True))
+
+
+# -- jobs ------------------------------------------------------------------------------------------------------------------
+
+
+def _job(row: tuple[Any, ...]) -> RunJob:
+    (_, pk, number, node_id, node_key, status, result, meta, parent, upstream, input_, log, wait, queue, due_at, attempt,
+     attempts, started_at, ended_at) = row  # fmt: skip
+    return RunJob(
+        number, node_id, node_key, status, result, meta, pk, parent, upstream, input_, log, wait, queue, due_at, attempt,
+        attempts, started_at, ended_at, False,
+    )  # fmt: skip
+
+
+def _jobs(where: Q) -> list[tuple[int, RunJob]]:
+    rows = Job.objects.using(alias()).filter(where).order_by("execution_id", "number").values_list(*_JOB_COLUMNS)
+    return [(row[0], _job(row)) for row in rows]
+
+
+def load_jobs(runs: Iterable[Run]) -> None:
+    """What begun runs need to go on: their pending jobs, those their moves name, the parents of both, their last number."""
+    begun = {run.id: run for run in runs if run.status == ExecutionStatus.STARTED}
+    if not begun:
+        return
+    for execution_id, job in _jobs(Q(execution_id__in=begun, status=JobStatus.PENDING)):
+        begun[execution_id].learn(job)
+    while missing := _missing(begun.values()):
+        numbers = set().union(*missing.values())
+        found = _jobs(Q(execution_id__in=list(missing), number__in=numbers))
+        for execution_id, job in found:
+            begun[execution_id].learn(job)
+        if not found:
+            break
+    last = Job.objects.using(alias()).filter(execution_id__in=begun).values_list("execution_id").annotate(Max("number"))
+    for execution_id, number in last:
+        begun[execution_id].last_number = number  # type: ignore[index]
+
+
+def _missing(runs: Iterable[Run]) -> dict[int, set[int]]:
+    missing: dict[int, set[int]] = defaultdict(set)
+    for run in runs:
+        named = {job.parent for job in run.known.values()}
+        for kind, *rest in run.agenda:
+            if kind in ("run", "resume", "branch"):
+                named.update(rest[1:] if kind == "run" else rest)
+        named -= run.known.keys()
+        named.discard(None)
+        if named:
+            missing[run.id] = {number for number in named if number is not None}
+    return missing
+
+
+# -- performs --------------------------------------------------------------------------------------------------------------
+
+
+def due_performs(queue: str, limit: int) -> list[tuple[int, int]]:
+    """(execution id, job id) of EXTERNAL steps that may be performed, oldest first; without a lock."""
+    rows = Job.objects.using(alias()).filter(queue=queue, wait="performer", due_at__lte=Now())
+    return [(execution, pk) for execution, pk in rows.order_by("due_at").values_list("execution_id", "id")[:limit] if execution]
+
+
+def something_performable(queue: str) -> bool:
+    return bool(due_performs(queue, 1))

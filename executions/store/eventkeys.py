@@ -1,0 +1,59 @@
+"""Events that were accepted: a second one with the same key yields no second run."""
+
+from collections.abc import Sequence
+
+from django.db import IntegrityError, transaction
+
+from executions.models import EventKey, Execution
+from executions.store import sql
+from executions.store.session import connection, database_now
+
+_DUPLICATE = 1062
+
+Pair = tuple[str, str]
+
+
+def remember(pairs: Sequence[Pair]) -> dict[Pair, Execution | None]:
+    """Notes (workflow key, event key) pairs, in the caller's transaction; answers those known before, with their first run.
+
+    Sorted, so that two callers with the same keys wait for one another instead of locking each other out.
+    """
+    wanted = sorted(set(pairs))
+    db = connection()
+    if db.vendor == "mysql":
+        known = [pair for pair in wanted if not _insert_one(pair)]
+    else:
+        new = _insert_new(wanted)
+        known = [pair for pair in wanted if pair not in new]
+    if not known:
+        return {}
+    firsts = Execution.objects.using(db.alias).filter(event_key__in=[pair[1] for pair in known])
+    runs = {(run.key, run.event_key): run for run in firsts.order_by("-id")}
+    return {pair: runs.get(pair) for pair in known}
+
+
+def _insert_new(pairs: Sequence[Pair]) -> set[Pair]:
+    db = connection()
+    table = db.ops.quote_name(EventKey._meta.db_table)
+    now = "now()" if db.vendor == "postgresql" else "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"
+    marks = ", ".join([f"(%s, %s, {now})"] * len(pairs))
+    with db.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} ({db.ops.quote_name('key')}, event_key, created_at) VALUES {marks}"
+            f" ON CONFLICT DO NOTHING RETURNING {db.ops.quote_name('key')}, event_key",
+            [value for pair in pairs for value in pair],
+        )
+        return {(key, event_key) for key, event_key in cursor.fetchall()}
+
+
+def _insert_one(pair: Pair) -> bool:
+    """MariaDB: only error 1062 means "there already"; INSERT IGNORE would swallow every other fault too."""
+    db = connection()
+    try:
+        with transaction.atomic(using=db.alias):
+            sql.insert(db, EventKey, ("key", "event_key", "created_at"), [(*pair, database_now())])
+    except IntegrityError as error:
+        if error.args and error.args[0] == _DUPLICATE:
+            return False
+        raise
+    return True

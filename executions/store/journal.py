@@ -1,0 +1,135 @@
+"""What was done, written in bulk: one insert and one update of jobs, one update of executions, for a whole batch."""
+
+import os
+from collections import Counter as Tally
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from executions.models import Execution, Job
+from executions.run import Run, RunJob
+from executions.store import sql
+from executions.store.session import connection
+from workflows.conf import conf
+from workflows.models import COUNTER_SLOTS, Counter
+
+_JOB_INSERT = (
+    "execution_id", "number", "node_id", "node_key", "parent", "upstream", "status", "input", "result", "meta", "log",
+    "wait", "queue", "due_at", "attempt", "attempts", "started_at", "ended_at", "created_at", "updated_at",
+)  # fmt: skip
+_JOB_UPDATE = (
+    "status", "input", "result", "meta", "log", "wait", "queue", "due_at", "attempt", "attempts", "started_at", "ended_at",
+    "updated_at",
+)  # fmt: skip
+_RUN_UPDATE = (
+    "status", "reason", "error", "due_at", "turn", "agenda", "solo", "parked", "paused_at", "crashes", "started_at",
+    "expires_at", "ended_at", "updated_at",
+)  # fmt: skip
+
+_CHILD_INSERT = (
+    "workflow_id", "key", "title", "version", "type", "context", "stack", "parent_execution_id", "parent_job", "queue",
+    "priority", "solo", "created_by_id", "due_at", "created_at", "updated_at", "tags", "attempt", "turn", "crashes",
+)  # fmt: skip
+
+
+def write(runs: Sequence[Run], now: datetime, db: BaseDatabaseWrapper | None = None) -> None:
+    """Writes what these runs became, in the transaction under way. Each one's `turn` grows by one."""
+    db = db or connection()
+    new: list[tuple[Any, ...]] = []
+    changed: list[tuple[Any, ...]] = []
+    for run in runs:
+        for job in run.known.values():
+            if job.id is None:
+                new.append(_new_job(run, job, now))
+            elif job.changed:
+                changed.append(_changed_job(job, now))
+    sql.insert(db, Job, _JOB_INSERT, new)
+    sql.update(db, Job, _JOB_UPDATE, changed)
+    # The output is often large and seldom set: it has an update of its own, so that rows without one keep theirs.
+    with_output = [run for run in runs if run.output_set]
+    without = [run for run in runs if not run.output_set]
+    sql.update(db, Execution, _RUN_UPDATE, [_run_row(run, now) for run in without])
+    rows = [(*_run_row(run, now), sql.as_json(run.output)) for run in with_output]
+    sql.update(db, Execution, (*_RUN_UPDATE, "output"), rows)
+    _start_children(db, runs, now)
+    count(db, Tally((run.key, run.workflow_id) for run in runs if run.begun))
+
+
+def _new_job(run: Run, job: RunJob, now: datetime) -> tuple[Any, ...]:
+    as_json = sql.as_json
+    return (
+        run.id, job.number, job.node_id, job.node_key, job.parent, job.upstream, int(job.status), as_json(job.input),
+        as_json(job.result), as_json(job.meta), job.log, job.wait, job.queue, job.due_at, job.attempt,
+        as_json(job.attempts), job.started_at, job.ended_at, now, now,
+    )  # fmt: skip
+
+
+def _changed_job(job: RunJob, now: datetime) -> tuple[Any, ...]:
+    as_json = sql.as_json
+    return (
+        job.id, int(job.status), as_json(job.input), as_json(job.result), as_json(job.meta), job.log, job.wait, job.queue,
+        job.due_at, job.attempt, as_json(job.attempts), job.started_at, job.ended_at, now,
+    )  # fmt: skip
+
+
+def _run_row(run: Run, now: datetime) -> tuple[Any, ...]:
+    status = None if run.status is None else int(run.status)
+    agenda = sql.as_json(list(run.agenda)) if run.agenda else None
+    return (
+        run.id, status, run.reason, run.error, run.next_due(now), run.turn + 1, agenda, run.solo, run.parked,
+        run.paused_at, run.crashes, run.started_at, run.expires_at, run.ended_at, now,
+    )  # fmt: skip
+
+
+def _start_children(db: BaseDatabaseWrapper, runs: Iterable[Run], now: datetime) -> None:
+    """Inserts the runs that steps asked for, in the commit of the jobs that wait for them."""
+    rows = []
+    for parent in runs:
+        for child in parent.children:
+            options = child.graph.options
+            rows.append((
+                child.graph.workflow_id, child.graph.key, child.graph.title, child.graph.version, child.graph.type,
+                sql.as_json(child.context), sql.as_json([*parent.stack, [parent.id, parent.workflow_id]]),
+                parent.id, child.job.number, options.queue or conf().QUEUE, options.priority, child.graph.solo,
+                parent.created_by_id, now - timedelta(seconds=options.priority), now, now, sql.as_json([]), 1, 0, 0,
+            ))  # fmt: skip
+    sql.insert(db, Execution, _CHILD_INSERT, rows)
+
+
+def postpone(run: Run, now: datetime, seconds: float) -> None:
+    """Leaves the run as it is and due a little later; for who finds it busy or suspect."""
+    sql.update(
+        connection(),
+        Execution,
+        ("due_at", "turn", "solo", "crashes", "updated_at"),
+        [(run.id, now + timedelta(seconds=seconds), run.turn + 1, run.solo, run.crashes, now)],
+    )
+
+
+def set_class(runs: Sequence[Run], now: datetime) -> None:
+    """Corrects `solo` of runs that were claimed in the wrong class; they stay due."""
+    sql.update(connection(), Execution, ("solo", "turn", "updated_at"), [(run.id, run.solo, run.turn + 1, now) for run in runs])
+
+
+def slot() -> int:
+    """This worker's counter slot: neighbours differ, so they seldom wait for one another's row."""
+    return os.getpid() % COUNTER_SLOTS
+
+
+def count(db: BaseDatabaseWrapper, begun: "Tally[tuple[str, int]]") -> None:
+    """Adds the runs begun to their versions' counters, in the order of their keys."""
+    if not begun:
+        return
+    table = db.ops.quote_name(Counter._meta.db_table)
+    rows = [(key, workflow_id, slot(), number) for (key, workflow_id), number in sorted(begun.items(), key=lambda item: item[0][1])]
+    quoted = ", ".join(db.ops.quote_name(column) for column in ("key", "workflow_id", "slot", "executed"))
+    marks = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
+    add = (
+        "ON DUPLICATE KEY UPDATE executed = executed + VALUES(executed)"
+        if db.vendor == "mysql"
+        else f"ON CONFLICT (workflow_id, slot) DO UPDATE SET executed = {table}.executed + excluded.executed"
+    )
+    with db.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {table} ({quoted}) VALUES {marks} {add}", [value for row in rows for value in row])

@@ -1,0 +1,188 @@
+"""The engine's database: which alias, which transactions, and what bounds them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from threading import local
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.functions import Now
+
+#: Seconds after which the database takes a run back from a frozen worker or a dead network.
+FREED_AFTER = 30
+#: Seconds a person waits for a run's lock before the answer is "busy".
+PEOPLE_WAIT = 2
+
+#: SQLSTATEs and MariaDB numbers that say "do it again": serialization, deadlock, lock time-outs, lost connections.
+_TRANSIENT_STATES = ("40001", "40P01", "55P03", "25P03")
+_TRANSIENT_NUMBERS = {1205, 1213, 1969, 2006, 2013, 4031}
+
+
+class Again(Exception):
+    """The segment's transaction is gone through no fault of the run; what it did is done again."""
+
+
+def alias() -> str:
+    """The alias that the engine's tables live on: that of the user model."""
+    return router.db_for_write(get_user_model())
+
+
+def connection() -> BaseDatabaseWrapper:
+    return connections[alias()]
+
+
+def vendor() -> str:
+    return connection().vendor
+
+
+@contextmanager
+def segment() -> Iterator["Segment"]:
+    """One engine transaction. An error of the host's own hooks after the commit is logged, not raised."""
+    db = connection()
+    committed = Segment()
+    try:
+        with transaction.atomic(using=db.alias, durable=not in_test_transaction(db)):
+            _bound_transaction(db)
+            # Registered first, so that it runs before any hook of the host that may fail.
+            transaction.on_commit(committed.mark, using=db.alias)
+            yield committed
+    except Exception:
+        if not committed.done:
+            raise
+        committed.log()
+
+
+@contextmanager
+def people() -> Iterator[None]:
+    """A transaction of a person's operation; inside a host's own it is a savepoint. Its waits for locks are short."""
+    db = connection()
+    with transaction.atomic(using=db.alias):
+        if db.vendor == "postgresql":
+            with db.cursor() as cursor:
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{PEOPLE_WAIT}s"])
+        yield
+
+
+class Segment:
+    """Whether the transaction was committed."""
+
+    def __init__(self) -> None:
+        self.done = False
+
+    def mark(self) -> None:
+        self.done = True
+
+    def log(self) -> None:
+        import logging
+
+        logging.getLogger("sluice.store").exception("A hook failed after the commit of a segment; the segment stands.")
+
+
+def in_test_transaction(db: BaseDatabaseWrapper) -> bool:
+    """Tests that run inside one transaction mark their outermost block."""
+    return any(getattr(block, "_from_testcase", False) for block in getattr(db, "atomic_blocks", ()))
+
+
+def _bound_transaction(db: BaseDatabaseWrapper) -> None:
+    if db.vendor != "postgresql":
+        return
+    with db.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),"
+            " set_config('idle_in_transaction_session_timeout', %s, true),"
+            " set_config('client_connection_check_interval', '10s', true)",
+            [f"{FREED_AFTER}s", f"{PEOPLE_WAIT}s", f"{FREED_AFTER}s"],
+        )
+
+
+_MYSQL_BOUNDS = {
+    True: (("idle_transaction_timeout", FREED_AFTER), ("max_statement_time", FREED_AFTER)),
+    False: (("wait_timeout", FREED_AFTER), ("max_execution_time", FREED_AFTER * 1000)),
+}
+_bounded = local()
+
+
+@contextmanager
+def bounded_session() -> Iterator[None]:
+    """MariaDB and MySQL bound sessions, not transactions: set for a worker's drain, restored after it."""
+    db = connection()
+    if db.vendor != "mysql" or getattr(_bounded, "on", False):
+        yield
+        return
+    bounds = (("innodb_lock_wait_timeout", PEOPLE_WAIT), *_MYSQL_BOUNDS[bool(getattr(db, "mysql_is_mariadb", True))])
+    with db.cursor() as cursor:
+        cursor.execute("SELECT " + ", ".join(f"@@SESSION.{name}" for name, _ in bounds))
+        before = cursor.fetchone()
+        cursor.execute("SET SESSION " + ", ".join(f"{name} = {value}" for name, value in bounds))
+    _bounded.on = True
+    try:
+        yield
+    finally:
+        _bounded.on = False
+        if db.connection is not None:
+            try:
+                with db.cursor() as cursor:
+                    restored = ", ".join(f"{name} = %s" for name, _ in bounds)
+                    cursor.execute(f"SET SESSION {restored}", list(before))
+            except DatabaseError:
+                # A session that can't be restored is not handed on.
+                db.close()
+
+
+@contextmanager
+def savepoint() -> Iterator[None]:
+    """The place of one TRANSACTIONAL step: its effect is kept whole or not at all."""
+    db = connection()
+    with transaction.atomic(using=db.alias):
+        yield
+        if db.vendor == "postgresql":
+            # A deferred constraint that fails at the commit would take the whole segment with it.
+            db.check_constraints()
+
+
+def transient(error: BaseException) -> bool:
+    """Deadlocks, serialization failures and lost connections: never a job's result."""
+    if isinstance(error, InterfaceError):
+        return True
+    if not isinstance(error, DatabaseError):
+        return False
+    cause: Any = error.__cause__
+    state = getattr(cause, "sqlstate", None)
+    if state is not None:
+        return state in _TRANSIENT_STATES or state.startswith("08") or state.startswith("57P")
+    if not isinstance(error, OperationalError):
+        return False
+    number = error.args[0] if error.args else None
+    if isinstance(number, int):
+        return number in _TRANSIENT_NUMBERS
+    # SQLite says "database is locked"; psycopg's lost connections carry no state.
+    return connection().vendor != "sqlite" or "locked" in str(error)
+
+
+def database_now() -> datetime:
+    """The database's clock."""
+    db = connection()
+    with db.cursor() as cursor:
+        if db.vendor == "postgresql":
+            cursor.execute("SELECT clock_timestamp()")
+        elif db.vendor == "mysql":
+            cursor.execute("SELECT UTC_TIMESTAMP(6)")
+        else:
+            cursor.execute("SELECT STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')")
+        return as_time(cursor.fetchone()[0])
+
+
+def as_time(value: Any) -> datetime:
+    """A time as a raw cursor gives it, aware."""
+    from datetime import UTC
+
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    assert isinstance(value, datetime)
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
+__all__ = ["Again", "Now", "alias", "as_time", "bounded_session", "connection", "database_now", "savepoint", "segment", "transient"]

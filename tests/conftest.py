@@ -1,0 +1,82 @@
+"""What every test may rely on: which database it has, where the real data lies, and that it sees nobody else's caches.
+
+A test names what it needs with a marker (`postgres`, `mariadb`, `redis`, `workers`) or a fixture (`real_data`); where
+that is absent it is skipped with the reason. SLUICE_NO_SKIPS=1 turns every skip into a failure of the session.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def vendor() -> str:
+    """ "sqlite", "postgresql" or "mysql"."""
+    return {"sqlite3": "sqlite", "postgresql": "postgresql", "mysql": "mysql"}[
+        settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
+    ]
+
+
+def on_redis() -> bool:
+    return urlsplit(settings.CELERY_BROKER_URL).scheme in ("redis", "rediss")
+
+
+def _unmet(item: pytest.Item) -> str | None:
+    """Why this test can't run here, or None."""
+    if item.get_closest_marker("postgres") and vendor() != "postgresql":
+        return "needs PostgreSQL: set DATABASE_URL=postgres://..."
+    if item.get_closest_marker("mariadb") and vendor() != "mysql":
+        return "needs MariaDB: set DATABASE_URL=mysql://..."
+    if (item.get_closest_marker("redis") or item.get_closest_marker("workers")) and not on_redis():
+        return "needs Redis: set CELERY_BROKER_URL=redis://..."
+    if item.get_closest_marker("workers") and vendor() == "sqlite":
+        return "needs a database server for worker processes: set DATABASE_URL"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if reason := _unmet(item):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("SLUICE_NO_SKIPS") != "1" or reporter is None or exitstatus != pytest.ExitCode.OK:
+        return
+    if skipped := len(reporter.stats.get("skipped", ())):
+        reporter.write_line(f"SLUICE_NO_SKIPS: {skipped} skipped, and nothing may be.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def database_vendor() -> str:
+    return vendor()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Where `northwind/` and `github-webhooks/` are: $SLUICE_TEST_DATA, else ../shared/data beside the checkout."""
+    path = Path(os.environ.get("SLUICE_TEST_DATA") or ROOT.parent / "shared" / "data")
+    if not (path / "northwind").is_dir():
+        pytest.skip(f"no real data in {path}: set SLUICE_TEST_DATA to the directory that holds northwind/")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    """Graphs, settings and cache outlive a test's rows; none may outlive the test."""
+    yield
+    from django.core.cache import cache
+
+    from workflows.conf import conf
+    from workflows.graph import forget_graphs
+
+    forget_graphs()
+    conf.cache_clear()
+    cache.clear()

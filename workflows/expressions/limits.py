@@ -1,0 +1,74 @@
+"""What one expression may use: every budget in one place, and the meter that counts."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from workflows.expressions.errors import ExpressionError
+
+#: Characters of an expression's own text.
+SOURCE_LIMIT = 20_000
+#: Levels of parentheses, calls, indexes, conditionals; also of lists and objects in a template or logic tree.
+DEPTH_LIMIT = 50
+#: Characters of one text that an expression makes.
+TEXT_LIMIT = 1_000_000
+#: Characters of one text that a template makes.
+RENDER_LIMIT = 4_000_000
+#: Items of one list that an expression makes.
+LIST_LIMIT = 100_000
+#: Bits of an integer; beyond, numbers are infinite and so null, as in JavaScript.
+INTEGER_BITS = 1024
+#: Work of one evaluation: about one for each list item looked at, and for each 16 characters of text.
+STEP_LIMIT = 250_000
+
+
+class Meter:
+    """Counts the work of one evaluation down; whoever uses it up gets an `ExpressionError`."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int = STEP_LIMIT) -> None:
+        self.left = left
+
+    def charge(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise ExpressionError(
+                _("The expression needs more than %d steps; give it less data or split it over nodes.") % STEP_LIMIT
+            )
+
+    def text(self, length: int) -> None:
+        """To be asked before a text of this length is made."""
+        if length > TEXT_LIMIT:
+            raise ExpressionError(_("The text would be longer than %d characters; make it shorter.") % TEXT_LIMIT)
+        self.charge(length >> 4)
+
+    def items(self, count: int) -> None:
+        """To be asked before a list of this length is made."""
+        if count > LIST_LIMIT:
+            raise ExpressionError(_("The list would have more than %d items; make it shorter.") % LIST_LIMIT)
+        self.charge(count)
+
+    def weigh(self, value: Any) -> None:
+        """Charges for everything inside a value; stops as soon as the budget is used up."""
+        if type(value) in _SCALARS:
+            return
+        stack = [value]
+        while stack:
+            item = stack.pop()
+            if isinstance(item, str):
+                self.charge(len(item) >> 4)
+            elif isinstance(item, Mapping):
+                self.charge(len(item))
+                stack.extend(item.values())
+            elif isinstance(item, list | tuple):
+                self.charge(len(item))
+                stack.extend(item)
+
+
+_SCALARS = frozenset({int, float, bool, type(None), date, datetime})
+
+#: For those who count nothing.
+UNMETERED = Meter()

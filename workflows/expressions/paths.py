@@ -1,0 +1,92 @@
+"""Dotted paths into a scope: mappings and lists only, nothing of Python is ever reached (spec 6.4)."""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from workflows.expressions.limits import Meter
+
+Scope = Mapping[str, Any]
+#: What everything is compiled to. Paths count nothing: they take no longer than the data is large.
+Getter = Callable[[Scope, Meter], Any]
+
+#: A placeholder's inside: the characters the specification names, words of any language included.
+PLACEHOLDER = re.compile(r"\{\{([\w \t\n\-+.,@/()?=*$:]+)\}\}")
+_INDEX = re.compile(r"[0-9]{1,9}", re.ASCII)
+_NODES = "$jobsMapByNodeKey"
+_FUNCTIONS = "$system"
+
+
+def split_placeholder(inside: str) -> tuple[str, str | None]:
+    """`path:default` as (path, default); no colon, no default."""
+    path, colon, default = inside.partition(":")
+    return path.strip(), default.strip() if colon else None
+
+
+def node_key(path: str) -> str | None:
+    """The key of the node whose result the path asks for, or None."""
+    segments = path.split(".")
+    if segments[0] == "ctx":
+        del segments[0]
+    return segments[1] if len(segments) > 1 and segments[0] == _NODES else None
+
+
+@lru_cache(maxsize=8192)
+def compile_path(path: str, default: str | None = None) -> Getter:
+    """A function of the scope that answers the value at the path, and the default or None where there is none."""
+    segments = path.split(".")
+    if any(not segment for segment in segments):
+        return lambda scope, meter: default
+    calls = segments[0] == _FUNCTIONS or segments[:2] == ["ctx", _FUNCTIONS]
+    getter = _walker(segments, called=calls)
+    if default is None:
+        return getter
+
+    def get_or_default(scope: Scope, meter: Meter) -> Any:
+        value = getter(scope, meter)
+        return default if value is None else value
+
+    return get_or_default
+
+
+def _walker(segments: list[str], *, called: bool) -> Getter:
+    root, rest = segments[0], tuple(segments[1:])
+
+    def walk(scope: Scope, meter: Meter) -> Any:
+        value = scope.get(root)
+        for segment in rest:
+            # Plain objects are nearly all there is; the rest takes the longer way.
+            value = value.get(segment) if type(value) is dict else step(value, segment)
+        return value
+
+    def walk_and_call(scope: Scope, meter: Meter) -> Any:
+        value = _called(scope.get(root))
+        for segment in rest:
+            value = _called(step(value, segment))
+        return value
+
+    return walk_and_call if called else walk
+
+
+def _called(value: Any) -> Any:
+    return value() if callable(value) else value
+
+
+def step(value: Any, segment: str) -> Any:
+    """One segment further: a key of a mapping, an index of a list, or the segment of each item, flattened one level."""
+    if isinstance(value, Mapping):
+        return value.get(segment)
+    if not isinstance(value, list | tuple):
+        return None
+    if _INDEX.fullmatch(segment):
+        index = int(segment)
+        return value[index] if index < len(value) else None
+    found: list[Any] = []
+    for item in value:
+        inner = step(item, segment)
+        if isinstance(inner, list | tuple):
+            found.extend(inner)
+        else:
+            found.append(inner)
+    return found

@@ -1,0 +1,142 @@
+"""The same branch again for each item (spec 5.18)."""
+
+from collections import ChainMap
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from django.utils.translation import gettext_lazy as _
+from pydantic import field_validator
+
+from workflows.conf import conf
+from workflows.instructions.base import Branch, Instruction, NodeConfig, Outcome, Step, StepJob, Wait
+from workflows.instructions.evaluating import Decision, Question, located
+from workflows.instructions.loop_target import Target
+from workflows.statuses import JobStatus
+
+if TYPE_CHECKING:
+    from workflows.models import Workflow
+
+#: What a failed round means to the loop: it fails too, it ends well, or it goes on.
+RETURN, BREAK, CONTINUE = 0, 1, 2
+#: When the condition is first asked: before the first round, or after it.
+BEFORE, AFTER = 0, 1
+#: Items refused in a row before the run's time-out and a cancel get their turn.
+MOST_SKIPPED = 10_000
+
+
+class LoopCondition(Decision):
+    checkpoint: Literal[0, 1] = BEFORE
+    #: Skip the item that is refused, instead of leaving the loop.
+    continue_on_false: bool = False
+
+
+class LoopConfig(NodeConfig):
+    #: A list, a number, or a template for either.
+    target: Any = None
+    condition: LoopCondition | None = None
+    exit: Literal[0, 1, 2] = RETURN
+
+    @field_validator("condition", mode="before")
+    @classmethod
+    def _no_condition(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("exit", mode="before")
+    @classmethod
+    def _default_exit(cls, value: object) -> object:
+        return RETURN if value is None else value
+
+
+class Compiled(NamedTuple):
+    target: Target
+    question: Question | None
+
+
+class Loop(Instruction[LoopConfig]):
+    type = "loop"
+    title = _("Loop")
+    group = _("Control")
+    description = _("Runs its branch once for each item of a list, or a number of times.")
+    Config = LoopConfig
+    branching = True
+
+    def branches(self, config: LoopConfig) -> list[Branch]:
+        return [Branch(0, _("Each item"))]
+
+    def check(self, config: LoopConfig, workflow: "Workflow | None" = None) -> None:
+        with located("target"):
+            Target(config.target)
+        if config.condition is not None:
+            config.condition.check("condition.")
+
+    def compile(self, config: LoopConfig) -> Compiled:
+        condition = config.condition
+        asks = condition is not None and (condition.calculation or condition.expression)
+        return Compiled(Target(config.target), condition.compile() if condition is not None and asks else None)
+
+    def run(self, step: Step) -> Outcome:
+        """Raises `Invalid` for a target below 0. The length stays that of the start, whatever becomes of the target."""
+        length = step.compiled.target.length(step.scope)
+        if not length or not step.node.branches:
+            return Outcome(result={"looped": 0, "done": 0})
+        condition = step.config.condition
+        return self._next(step, 0, 0, length, ask=condition is not None and condition.checkpoint == BEFORE)
+
+    def resume(self, step: Step) -> Outcome:
+        """The turn given up after many refused items is back, or somebody completed the loop from outside."""
+        job = step.job
+        assert job is not None
+        if job.status != JobStatus.PENDING:
+            return super().resume(step)
+        return self._next(step, job.result["looped"], job.result["done"], job.meta["length"])
+
+    def branch(self, step: Step, by: StepJob | None) -> Outcome | None:
+        job = step.job
+        assert job is not None
+        assert by is not None
+        looped, done = job.result["looped"] + 1, job.result["done"]
+        if by.status > 0 or step.config.exit == CONTINUE:
+            return self._next(step, looped, done + 1, job.meta["length"])
+        result = {"looped": looped, "done": done}
+        if step.config.exit == BREAK:
+            return Outcome(result=result | {"broken": True})
+        return Outcome(by.status, result)
+
+    def _next(self, step: Step, looped: int, done: int, length: int, *, ask: bool = True) -> Outcome:
+        """Starts the round of the next item that the condition lets pass, or ends the loop."""
+        question: Question | None = step.compiled.question if ask else None
+        meta = {"length": length}
+        most = looped + MOST_SKIPPED
+        while question is not None and looped < length and not question.answer(self._inside(step, looped, length)):
+            if not step.config.condition.continue_on_false:
+                return Outcome(result={"looped": looped, "done": done, "broken": True}, meta=meta)
+            looped += 1
+            if looped == most:
+                return Outcome(JobStatus.PENDING, {"looped": looped, "done": done}, meta, wait=Wait.TIMER, delay=0)
+        result = {"looped": looped, "done": done}
+        if looped >= length:
+            return Outcome(result=result, meta=meta)
+        limit = conf().LOOP_LIMIT
+        if limit is not None and done >= limit:
+            return Outcome(JobStatus.ERROR, result | {"exceeded": True}, meta)
+        return Outcome(JobStatus.PENDING, result, meta, wait=Wait.BRANCH, branch=next(iter(step.node.branches)))
+
+    def local_scope(self, step: Step) -> dict[str, Any] | None:
+        job = step.job
+        assert job is not None
+        looped = job.result.get("looped", 0) if isinstance(job.result, dict) else 0
+        length = job.meta.get("length", 0) if isinstance(job.meta, dict) else 0
+        return self._locals(step, looped, length)
+
+    def _locals(self, step: Step, index: int, length: int) -> dict[str, Any]:
+        item = step.compiled.target.item(step.scope, index)
+        return {"item": item, "index": index, "sequence": index + 1, "length": length}
+
+    def _inside(self, step: Step, index: int, length: int) -> Mapping[str, Any]:
+        """The scope as the branch will see it: the condition may ask for the item at hand."""
+        mine = self._locals(step, index, length)
+        scopes = {**step.scope.get("$scopes", {}), step.node.key: mine, str(step.node.id): mine}
+        inside: dict[str, Any] = {"$scopes": scopes}
+        scope: Mapping[str, Any] = ChainMap(inside, step.scope)  # type: ignore[arg-type]
+        inside["ctx"] = scope
+        return scope

@@ -1,0 +1,46 @@
+"""What other apps add to a workflow's page and to the API's root, so that this app need not know them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.functional import Promise
+
+from workflows.models import Workflow
+
+
+@dataclass(frozen=True)
+class WorkflowTool:
+    """A page of another app about one workflow, linked from that workflow's admin page."""
+
+    name: str
+    title: str | Promise
+    #: Whoever lacks it sees no link; the page itself must ask again.
+    permission: str
+    #: (workflow, name of the admin site) -> address.
+    url: Callable[[Workflow, str], str]
+    #: Also offered in the list's menu of actions, for one selected workflow.
+    in_list: bool = False
+
+
+_tools: dict[str, WorkflowTool] = {}
+_api_roots: dict[str, str] = {}
+
+
+def register_workflow_tool(tool: WorkflowTool) -> None:
+    """Adds a tool, or replaces the one of the same name."""
+    _tools[tool.name] = tool
+
+
+def workflow_tools(user: Any) -> list[WorkflowTool]:
+    """The tools this user may use, in order of registration."""
+    return [tool for tool in _tools.values() if user.has_perm(tool.permission)]
+
+
+def register_api_root(name: str, url_name: str) -> None:
+    """Lists a collection in the answer of the API's root; `url_name` is the name of its list route."""
+    _api_roots[name] = url_name
+
+
+def api_roots() -> dict[str, str]:
+    return dict(_api_roots)

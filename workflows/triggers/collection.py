@@ -1,0 +1,138 @@
+"""Model events: a row was created, changed or deleted (spec 4.1)."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+from django.db.models import Model
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from pydantic import Field, field_validator
+
+from workflows import filters
+from workflows.coercion import field_value
+from workflows.collections import Appends, load, parse_appends, resolve, to_json, usable, write_alias
+from workflows.errors import Invalid
+from workflows.triggers.base import Listener, Trigger, TriggerConfig
+
+if TYPE_CHECKING:
+    from workflows.models import Workflow
+
+CREATE, UPDATE, CREATE_OR_UPDATE, DELETE = 1, 2, 3, 4
+
+
+class CollectionConfig(TriggerConfig):
+    #: "app.Model" or "alias:app.Model"; None is not chosen yet, and listens to nothing.
+    collection: str | None = None
+    mode: Literal[1, 2, 3, 4] | None = None
+    #: On a change only if one of these columns changed; empty is any change, even none.
+    changed: list[str] = Field(default_factory=list)
+    condition: dict[str, Any] | None = None
+    appends: list[str] = Field(default_factory=list)
+    #: Of a sync workflow: the write is undone unless the run succeeds.
+    rollback_on_failure: bool = False
+
+    @field_validator("changed", "appends", mode="before")
+    @classmethod
+    def _none_is_empty(cls, value: object) -> object:
+        return [] if value is None else value
+
+    @field_validator("rollback_on_failure", mode="before")
+    @classmethod
+    def _none_is_no(cls, value: object) -> object:
+        return False if value is None else value
+
+    @cached_property
+    def model(self) -> type[Model]:
+        return resolve(self.collection)
+
+    @cached_property
+    def alias(self) -> str:
+        """The database whose rows are meant."""
+        return write_alias(self.collection or "")
+
+    @cached_property
+    def tree(self) -> Appends:
+        return parse_appends(self.model, self.appends)
+
+    def fires_on(self, mode: int) -> bool:
+        return self.mode == mode or (self.mode == CREATE_OR_UPDATE and mode in (CREATE, UPDATE))
+
+    @property
+    def watches_changes(self) -> bool:
+        return bool(self.changed) and self.fires_on(UPDATE)
+
+    def matches(self, pk: Any, using: str) -> bool:
+        """Whether the row meets the condition; no query where there is none."""
+        if filters.is_empty(self.condition):
+            return True
+        q = filters.to_q(self.model, self.condition, path="condition", reach=usable)
+        return bool(self.model._base_manager.using(using).filter(pk=pk).filter(q).exists())
+
+    def reload(self, pk: Any, using: str) -> Model | None:
+        """The row as it stands, with its `appends`."""
+        return cast("Model | None", load(self.model._base_manager.using(using).filter(pk=pk), self.tree).first())
+
+
+class CollectionTrigger(Trigger[CollectionConfig]):
+    type = "collection"
+    title = gettext_lazy("Model event")
+    description = gettext_lazy("When a row of a model is created, changed or deleted.")
+    Config: ClassVar[type[TriggerConfig]] = CollectionConfig
+
+    def check(self, config: CollectionConfig, workflow: "Workflow | None" = None) -> None:
+        if config.collection is None:
+            # A workflow may be made before its trigger is set up, but not half.
+            if config.model_fields_set:
+                raise Invalid(_("Choose the model whose rows are listened to."), field="collection")
+            return
+        model = config.model
+        if config.changed and config.mode is not None and not config.fires_on(UPDATE):
+            raise Invalid(_("Only a mode with changes (2 or 3) can name changed fields."), field="changed")
+        if config.appends and config.mode == DELETE:
+            raise Invalid(_("A deleted row's relations can't be loaded; leave them out."), field="appends")
+        known = changeable(model)
+        for index, name in enumerate(config.changed):
+            if name not in known:
+                raise Invalid(
+                    _("%(model)s has no field %(name)r; it has %(known)s.")
+                    % {"model": model._meta.label, "name": name, "known": ", ".join(sorted(known))},
+                    field=f"changed.{index}",
+                )
+        filters.to_q(model, config.condition, path="condition", reach=usable)
+        parse_appends(model, config.appends)
+
+    def listen(self, listeners: Sequence[Listener]) -> None:
+        from workflows.triggers import rows
+
+        rows.watch(listeners)
+
+    def manual_context(self, config: CollectionConfig, values: Any) -> Any:
+        """`values` is {"data": the row's key, or the row as an object}."""
+        if not isinstance(values, Mapping) or values.get("data") is None:
+            raise Invalid(_("Name the row: its key, or the row as an object."), field="data")
+        if config.collection is None:
+            raise Invalid(_("Choose the model whose rows are listened to."), field="collection")
+        data, key = values["data"], config.model._meta.pk
+        given = isinstance(data, Mapping)
+        raw = (data.get(key.name) if given else data)
+        pk = None if raw is None else field_value(key, raw, path="data")
+        if not config.matches(pk, config.alias) and config.mode != DELETE:
+            return None
+        if given and not (config.appends and pk is not None):
+            return {"data": dict(data)}
+        row = config.reload(pk, config.alias)
+        if row is None:
+            raise Invalid(_("There is no %(model)s %(key)r.") % {"model": config.model._meta.label, "key": raw}, field="data")
+        return {"data": to_json(row, config.tree)}
+
+
+def changeable(model: type[Model]) -> dict[str, str | None]:
+    """What `changed` may name: {name: the column that is compared, or None for a relation to many, which never changes}."""
+    names: dict[str, str | None] = {}
+    for field in model._meta.get_fields():
+        column = getattr(field, "attname", None) if field.concrete and not field.many_to_many else None
+        names[field.name] = column
+        if column is not None:
+            names[column] = column
+    return names
