@@ -140,8 +140,9 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "sluice": {"level": env.str("SLUICE_LOG_LEVEL", default="INFO")},
-        # One line a request says nothing that a person at the demo wants to read.
-        "django.server": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        # A line for each request, and one for each address that is not there, says nothing about workflows.
+        "django.server": {"level": "ERROR"},
+        "django.request": {"level": "ERROR"},
     },
 }
 

@@ -10,6 +10,7 @@ from celery import bootsteps, signals
 from django.db import DatabaseError, InterfaceError, connections
 
 from executions import wakeup
+from executions.connections import keep_connections
 from executions.performers import WORKER_VARIABLE
 from executions.store import session
 from executions.store.side import close_side
@@ -93,6 +94,7 @@ class TickStep(bootsteps.StartStopStep):  # type: ignore[misc]
         self.ticker: Ticker | None = None
         # Before the slots are forked: they find their worker by it.
         os.environ[WORKER_VARIABLE] = str(os.getpid())
+        keep_connections(parent.app)
 
     def start(self, parent: Any) -> None:
         self.ticker = Ticker()

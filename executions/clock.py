@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from executions import lanes, wakeup
 from executions.models import Execution, Job
-from executions.store import holdings, purge, session
+from executions.store import holdings, purge, session, sql
 from workflows.conf import conf
 from workflows.models import Workflow
 
@@ -46,7 +46,7 @@ def _performable_queues() -> list[str]:
 def _leap(table: str, where: str, column: str, *, by_class: bool) -> list[str]:
     db = session.connection()
     name = db.ops.quote_name(table)
-    now = {"postgresql": "now()", "mysql": "UTC_TIMESTAMP(6)"}.get(db.vendor, "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')")
+    now = sql.NOW[db.vendor]
     classes = (False, True) if by_class else (None,)
     due: list[str] = []
     queue = ""

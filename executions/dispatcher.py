@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from executions import sync, wakeup
 from executions.models import Execution
-from executions.store import eventkeys, session
+from executions.store import eventkeys, intake, session
 from executions.statuses import ExecutionStatus
 from workflows import ambient
 from workflows.conf import conf
@@ -71,14 +72,11 @@ def _insert(waiting: Sequence[tuple[int, Event]]) -> list[tuple[int, Execution]]
     rows = [(index, event, new_execution(event)) for index, event in waiting]
     keyed = [row for row in rows if row[2].event_key is not None]
     known: dict[tuple[str, str], Execution | None] = {}
-    with transaction.atomic(using=db.alias, savepoint=False):
+    with transaction.atomic(using=db.alias, savepoint=False) if keyed else nullcontext():
         if keyed:
             known = eventkeys.remember([(execution.key, str(execution.event_key)) for _, _, execution in keyed])
-        new = []
-        for _index, _event, execution in rows:
-            if (execution.key, execution.event_key) not in known:
-                new.append(execution)
-        Execution.objects.using(db.alias).bulk_create(new)
+        new = [execution for _, _, execution in rows if (execution.key, execution.event_key) not in known]
+        intake.insert_queued(db, new)
         for queue in {execution.queue for execution in new}:
             wakeup.wake_on_commit(db, queue)
     answers = []
@@ -94,10 +92,9 @@ def _here(event: Event) -> Event:
 
 
 def new_execution(event: Event) -> Execution:
-    """The row of a queued run; times are expressions that the database evaluates."""
+    """The row of a queued run, but for its times: the database sets those."""
     listener = event.listener
     options = _options(listener)
-    priority = timedelta(seconds=options.priority)
     execution = Execution(
         workflow_id=listener.workflow_id,
         key=listener.key,
@@ -111,9 +108,6 @@ def new_execution(event: Event) -> Execution:
         priority=options.priority,
         solo=_is_solo(listener.workflow_id),
         created_by_id=ambient.actor_id(),
-        due_at=Now() - priority if options.priority else Now(),
-        created_at=Now(),
-        updated_at=Now(),
     )
     for name, value in event.fields.items():
         setattr(execution, name, value)
@@ -145,8 +139,6 @@ def _set_lane(execution: Execution, template: str) -> None:
     except Invalid as error:
         execution.status = JobStatus.ERROR
         execution.error = _("The lane could not be rendered: %s") % error
-        execution.started_at = execution.ended_at = Now()
-        execution.due_at = None
         return
     if len(lane) > _LONGEST_LANE:
         lane = hashlib.sha256(lane.encode()).hexdigest()
@@ -180,7 +172,7 @@ def start(workflow: str | Workflow, data: Any, *, event_key: str | None = None, 
         raise Refused(_("Workflow %s is not enabled; enable it first.") % version)
     _check_fields(version, fields)
     [result] = dispatch([Event(listener_of(version), data, event_key, fields=fields)])
-    return _as_execution(result)
+    return result if isinstance(result, Execution | None) else _as_execution(result)
 
 
 def _by_name(name: str) -> Workflow:

@@ -13,40 +13,53 @@ LOOK_AGAIN_SECONDS = 0.2
 
 
 def drain(queue: str, *, seconds: float | None = None) -> int:
-    """Runs what is due, for at most `seconds` (DRAIN_SECONDS); answers how many claims' runs it worked on."""
+    """Runs what is due, for at most `seconds` (DRAIN_SECONDS); answers how many claimed runs it worked on."""
     until = time.monotonic() + (conf().DRAIN_SECONDS if seconds is None else seconds)
-    worked = 0
     wakeup.clear_mark(queue)
+    work = _Work(queue)
     with session.bounded_session():
-        since: dict[bool, datetime | None] = {}
         while heads := claims.heads(queue):
-            # The class whose head is older goes first; within a drain it starts from where it last was.
-            solo = min(heads, key=lambda each: heads[each])
-            worked += _work(queue, solo, since, until)
+            # The class whose head is older goes first. What is due may all be held by others: then this drain is over.
+            if not any(work.on(solo, until) for solo in sorted(heads, key=lambda each: heads[each])):
+                break
             if time.monotonic() >= until:
                 wakeup.send(queue, whatever_the_mark=True)
                 break
     if claims.something_performable(queue):
         wakeup.send_perform(queue)
-    return worked
+    return work.done
 
 
-def _work(queue: str, solo: bool, since: dict[bool, datetime | None], until: float) -> int:
-    """Works on one class until it is empty or it is time to look at the other one."""
-    again = min(until, time.monotonic() + LOOK_AGAIN_SECONDS)
-    worked = 0
-    step = run_solo if solo else run_batch
-    while True:
-        done = step(queue, since=since.get(solo))
-        worked += done.claimed
-        if done.last_due is not None:
-            since[solo] = done.last_due
-        if not done.claimed:
-            # Rows committed late carry an older time: the next claim of this class looks from the very start.
-            since.pop(solo, None)
-            return worked
-        if time.monotonic() >= again:
-            return worked
+class _Work:
+    """One drain's work: where it last was in each class, and how much it has done."""
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        self.done = 0
+        self._since: dict[bool, datetime | None] = {}
+        self._asked_for_help = False
+
+    def on(self, solo: bool, until: float) -> int:
+        """Works on one class until it is empty or it is time to look at the other one; answers how many runs."""
+        again = min(until, time.monotonic() + LOOK_AGAIN_SECONDS)
+        before = self.done
+        step = run_solo if solo else run_batch
+        while True:
+            worked = step(self.queue, since=self._since.get(solo))
+            self.done += worked.claimed
+            if worked.last_due is not None:
+                self._since[solo] = worked.last_due
+            if not worked.claimed:
+                # Rows committed late carry an older time: the next claim of this class looks from the very start.
+                self._since.pop(solo, None)
+                break
+            if not self._asked_for_help and (solo or worked.claimed >= conf().BATCH):
+                # There is more than one claim's worth: another slot may help.
+                self._asked_for_help = True
+                wakeup.send(self.queue)
+            if time.monotonic() >= again or (not solo and worked.claimed < conf().BATCH):
+                break
+        return self.done - before
 
 
 def drain_all(queue: str | None = None, *, seconds: float = 30.0) -> int:

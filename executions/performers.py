@@ -121,7 +121,7 @@ def begin(execution_id: int, job_id: int) -> Call | None:
             job.wait = Wait.CALL.value
             job.started_at = now
             node = run.graph.nodes[job.node_id]
-            seconds = step.timeout or node.instruction.attempt_seconds
+            seconds = step.timeout or node.instruction.attempt_seconds_of(node.config)
             job.due_at = now + timedelta(seconds=seconds + CALL_GRACE)
             job.changed = True
             step.attempt = job.attempt

@@ -112,10 +112,14 @@ class Demo:
         assert not [each for each in family if each.is_running()]
         return code
 
-    def kill(self) -> None:
+    def close(self) -> None:
+        """Ends whatever a failed test left."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        self._reader.join(STOP_SECONDS)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +136,7 @@ def demo(data: Path) -> Iterator[Demo]:
         running.sign_in()
         yield running
     finally:
-        running.kill()
+        running.close()
 
 
 _COUNTS = """
@@ -258,7 +262,7 @@ def test_a_signal_ends_all_of_it_and_a_second_start_seeds_nothing(
         assert (after["orders"], after["enabled"]) == (before["orders"], before["enabled"])
         assert again.stop(number) == 0
     finally:
-        again.kill()
+        again.close()
     assert "Traceback" not in again.printed
 
 
@@ -268,5 +272,5 @@ def test_a_signal_during_the_seeding_ends_it_too(tmp_path: Path) -> None:
         early.wait_for("Making the tables.")
         assert early.stop(signal.SIGINT) == 0
     finally:
-        early.kill()
+        early.close()
     assert "Traceback" not in early.printed

@@ -1,11 +1,11 @@
 """What should happen: definitions of workflows.
 
-Public names: `track`, `register_trigger`, `register_instruction`. Everything else is private.
+Public names: `register_trigger`, `register_instruction`. Everything else is private.
 """
 
 from typing import Any
 
-__all__ = ["register_instruction", "register_trigger", "track"]
+__all__ = ["register_instruction", "register_trigger"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,8 +18,4 @@ def __getattr__(name: str) -> Any:
         from workflows.triggers import register_trigger
 
         return register_trigger
-    if name == "track":
-        from workflows.triggers.collection import track
-
-        return track
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -110,7 +110,7 @@ def _short(raw: Any) -> Any:
 
 
 def _keys(item: "ManyToManyField[Any, Any]", raw: Any, path: str) -> list[Any]:
-    target = cast("Field[Any, Any]", item.target_field)
+    target = item.target_field
     if not isinstance(raw, list | tuple):
         raise Invalid(_("A list of the related rows' keys belongs here."), field=path)
     return [field_value(target, _key_in(target, one), path=f"{path}.{i}") for i, one in enumerate(raw)]

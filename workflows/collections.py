@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, Union, cast
 
 from django.apps import apps
 from django.conf import settings
@@ -27,10 +27,12 @@ from workflows.conf import conf
 from workflows.errors import Invalid
 from workflows.jsonable import jsonable
 
+#: A model; kinds spell it so, whose own `type` hides Python's.
+ModelType: TypeAlias = type[Model]
 #: A tree of relations to load: {name: what to load behind it}.
-Appends: TypeAlias = "dict[str, Appends]"
+Appends: TypeAlias = dict[str, Any]
 #: A forward or reverse relation, as `Model._meta` describes it.
-Relation: TypeAlias = "Field[Any, Any] | ForeignObjectRel"
+Relation = Union["Field[Any, Any]", ForeignObjectRel]
 
 #: What concerns people, sessions and the engine itself stays out unless a pattern names the app or the model.
 _PRIVATE_APPS = frozenset(
@@ -75,6 +77,11 @@ def write_alias(collection: str) -> str:
     """The alias that rows of the collection are written on. Raises `Invalid` (field "collection")."""
     model = resolve(collection)
     return alias_of(collection) or router.db_for_write(model)
+
+
+def engine_alias() -> str:
+    """The alias of the engine's own tables: the user model's."""
+    return router.db_for_write(get_user_model())
 
 
 def resolve(collection: Any) -> type[Model]:

@@ -62,7 +62,7 @@ class Comparison:
 
 
 def compare(a: Workflow, b: Workflow) -> Comparison:
-    """Reads the nodes of both; three queries at most. Raises `Invalid` if the rows of one form no tree."""
+    """Reads the nodes of both; one query. Raises `Invalid` if the rows of one form no tree."""
     rows: dict[int, list[Node]] = defaultdict(list)
     for row in Node.objects.filter(workflow__in={a.pk, b.pk}):
         rows[row.workflow_id].append(row)

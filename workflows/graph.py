@@ -47,7 +47,8 @@ class GraphNode:
 
     @cached_property
     def config(self) -> "NodeConfig":
-        return self.instruction.parse(self.raw_config)
+        config: NodeConfig = self.instruction.parse(self.raw_config)
+        return config
 
     @cached_property
     def policy(self) -> Policy:
@@ -195,6 +196,6 @@ def load_graph(workflow_id: int) -> Graph:
 
 
 def forget_graphs() -> None:
-    """Empties the cache; for tests and for edits of what a frozen version may still change (its options)."""
+    """Empties the cache: of a frozen version too the options may change, and the version may be deleted."""
     with _cache_lock:
         _cache.clear()

@@ -34,6 +34,9 @@ def jsonable(value: Any) -> Any:
 def iso(value: datetime | date | time) -> str:
     """ISO 8601; UTC is written "Z"."""
     text = value.isoformat()
+    if "." in text and isinstance(value, datetime | time) and value.microsecond % 1000 == 0:
+        # Milliseconds where they say it all: some readers of JSON know no more.
+        text = value.isoformat(timespec="milliseconds")
     return f"{text[:-6]}Z" if text.endswith("+00:00") else text
 
 
@@ -140,10 +143,10 @@ def _decimal(value: Decimal) -> int | float | str | None:
 _CONVERTERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
     (Enum, lambda value: value.value),
     (Promise, str),
-    (str, lambda value: str.__str__(value)),
+    (str, lambda value: str.__str__(value) if issubclass(type(value), str) else str(value)),
     (bool, bool),
-    (int, int.__int__),
-    (float, float.__float__),
+    (int, int),
+    (float, float),
     ((datetime, date, time), iso),
     (timedelta, duration_iso_string),
     (Decimal, _decimal),

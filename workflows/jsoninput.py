@@ -18,7 +18,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def loads(text: str | bytes) -> Any:
-    """The value of a JSON text. Raises `Invalid` (field "" or a dotted path) for broken text and for what no database stores."""
+    """The value of a JSON text. Raises `Invalid` for broken text, and with a dotted path for what can't be stored."""
     try:
         value = json.loads(text)
     except RecursionError:
@@ -30,7 +30,10 @@ def loads(text: str | bytes) -> Any:
 
 
 def check(value: Any, path: str = "") -> None:
-    """Raises `Invalid`, its field the dotted path, where a value holds NUL, half a surrogate, no finite number or is too deep."""
+    """Raises `Invalid` where a value holds NUL, half a surrogate or no finite number, or is nested too deep.
+
+    Its field is the dotted path.
+    """
     stack: list[tuple[str, Any, int]] = [(path, value, 0)]
     while stack:
         where, item, depth = stack.pop()

@@ -10,10 +10,10 @@ from workflows.models import Node, Workflow
 
 
 class Place(NamedTuple):
-    """Where a node stands: after `upstream`, at the head of its branch `index`, or, both None, first of all."""
+    """Where a node stands: after `upstream`, at the head of its `branch`, or, both None, first of all."""
 
     upstream: Node | None
-    index: int | None
+    branch: int | None
 
 
 class Links:
@@ -52,8 +52,8 @@ class Links:
         after = self._standing(place, node)
         self.nodes[node.pk] = node
         node.upstream_id = place.upstream.pk if place.upstream else None
-        node.branch_index = place.index
-        if place.upstream and place.index is None:
+        node.branch_index = place.branch
+        if place.upstream and place.branch is None:
             place.upstream.downstream_id = node.pk
         self._follow(node, after)
 
@@ -107,7 +107,7 @@ class Links:
             (
                 row
                 for row in self.nodes.values()
-                if row is not but and row.upstream_id == upstream and row.branch_index == place.index
+                if row is not but and row.upstream_id == upstream and row.branch_index == place.branch
             ),
             None,
         )
@@ -118,11 +118,11 @@ class Links:
             after.upstream_id, after.branch_index = node.pk, None
 
     def _take_place(self, node: Node | None, place: Place) -> None:
-        if place.upstream and place.index is None:
+        if place.upstream and place.branch is None:
             place.upstream.downstream_id = node.pk if node else None
         if node:
             node.upstream_id = place.upstream.pk if place.upstream else None
-            node.branch_index = place.index
+            node.branch_index = place.branch
 
     def _line(self, node: Node | None) -> Iterator[Node]:
         while node is not None:

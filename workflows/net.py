@@ -161,7 +161,7 @@ def _code(error: BaseException) -> str:
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
             return cause.reason or "ERR_TLS"
-        if isinstance(cause, OSError) and cause.errno in errno.errorcode:
+        if isinstance(cause, OSError) and cause.errno is not None and cause.errno in errno.errorcode:
             return errno.errorcode[cause.errno]
         cause = cause.__cause__ or cause.__context__
     return CallError.code

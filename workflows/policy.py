@@ -32,7 +32,8 @@ class Retry(_Part):
 
 class Policy(_Part):
     retry: Retry = Retry()
-    #: Milliseconds one attempt may take (EXTERNAL kinds), or a person, callback or child may be waited for; 0 is the kind's own.
+    #: Milliseconds an attempt may take (EXTERNAL kinds), or a person, a callback or a child be waited for.
+    #: 0 leaves it to the kind.
     timeout: Milliseconds = 0
     #: What a lost call becomes: tried again, or ERROR "outcome unknown"; None is the kind's own.
     on_lost: Literal["again", "error"] | None = None

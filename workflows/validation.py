@@ -74,10 +74,10 @@ def check_options(raw: Any, *, sync: bool) -> WorkflowOptions:
         return options
     if sync:
         raise Invalid(_("A synchronous workflow can't have a lane; leave the lane empty."), field="options.lane")
-    from workflows.expressions import compile_template
-
-    with inside("options.lane"):
-        compile_template(options.lane)
+    if options.lane.count("{{") != options.lane.count("}}"):
+        raise Invalid(
+            _("A placeholder of the lane is not closed; write {{ before and }} behind it."), field="options.lane"
+        )
     return options
 
 
@@ -93,10 +93,10 @@ def check_columns(row: Model, names: Collection[str]) -> None:
         field: Field[Any, Any] = row._meta.get_field(name)  # type: ignore[assignment]
         value = getattr(row, field.attname)
         try:
-            jsoninput.check(value)
+            jsoninput.check(value, name)
             setattr(row, field.attname, field.clean(value, row))
         except Invalid as error:
-            errors[name] = error.message
+            errors[error.field or name] = error.message
         except DjangoValidationError as error:
             errors[name] = " ".join(error.messages)
     if errors:

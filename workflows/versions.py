@@ -18,7 +18,6 @@ from django.utils.translation import gettext as _
 from workflows.comparison import Comparison, compare, differs
 from workflows.counters import executed
 from workflows.errors import Busy, Frozen, Invalid, NotFound
-from workflows.graph import forget_graphs
 from workflows.models import Counter, Node, Workflow, default_options, new_key
 from workflows.triggers import get_trigger
 from workflows.validation import check_columns, check_options, check_trigger, who
@@ -317,6 +316,4 @@ def _transaction() -> Iterator[None]:
 def _announce() -> None:
     from workflows.triggers import listening
 
-    # Graphs hold the options, which change on versions that have runs too.
-    transaction.on_commit(forget_graphs, using=router.db_for_write(Workflow))
     listening.changed()

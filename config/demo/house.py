@@ -23,8 +23,8 @@ from workflows.conf import conf
 
 HOST = "127.0.0.1"
 WORKER_THREADS = 4
-#: A drain claims for at most five seconds; whoever takes longer is left behind, which costs no run.
-STOP_SECONDS = 6.0
+#: Celery takes up to five to stop. Who is still at work after these is left behind, which costs no run.
+STOP_SECONDS = 3.0
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -62,7 +62,11 @@ class WorkflowFilter(admin.SimpleListFilter):
         yield {
             "name": self.parameter_name,
             "value": self.value() or "",
-            "others": [(name, item) for name, value in others.items() for item in (value if isinstance(value, list) else [value])],
+            "others": [
+                (name, item)
+                for name, value in others.items()
+                for item in (value if isinstance(value, list) else [value])
+            ],
             "clear": changelist.get_query_string(remove=[self.parameter_name]),
         }
 
@@ -119,8 +123,8 @@ def keys_of(text: str) -> list[str]:
     if "\x00" in text:
         return []
     named = Q(key=text) | Q(name=text) | Q(title__icontains=text)
-    if _is_id(text):
-        named |= Q(pk=int(text))
+    if (pk := as_id(text)) is not None:
+        named |= Q(pk=pk)
     found = Workflow.objects.filter(named).order_by().values_list("key", flat=True).distinct()
     return [text, *found[:_FOUND]]
 
@@ -133,12 +137,12 @@ def search(queryset: QuerySet[Execution], text: str) -> QuerySet[Execution]:
     known = Execution.objects.order_by()
     ids = {*known.filter(event_key=text).values_list("pk", flat=True)[:_FOUND]}
     ids.update(known.filter(name=text).values_list("pk", flat=True)[:_FOUND])
-    if _is_id(text):
-        ids.add(int(text))
+    if (pk := as_id(text)) is not None:
+        ids.add(pk)
     return queryset.filter(Q(pk__in=ids) | Q(key__in=keys_of(text)))
 
 
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= MAX_NUMBER
-
-
+def as_id(text: str) -> int | None:
+    """None for what can't be an id."""
+    fits = text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= MAX_NUMBER
+    return int(text) if fits else None

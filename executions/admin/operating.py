@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -24,11 +23,11 @@ class Operation:
     """Something done to one run. `fits` only decides what is offered; the operation itself decides."""
 
     name: str
-    title: str | Promise
+    title: Any
     permission: str
     operate: Callable[..., Execution]
     fits: Callable[[Execution], bool]
-    done: str | Promise
+    done: Any
 
 
 OPERATIONS = {

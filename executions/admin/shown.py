@@ -13,6 +13,7 @@ from executions.models import Execution
 from executions.statuses import ExecutionStatus
 from workflows.admin.base import badge
 from workflows.statuses import JobStatus
+from workflows.triggers import triggers
 
 _TONES = {None: "wait", 0: "busy", 1: "good", -3: "off", -4: "off"}
 
@@ -50,6 +51,20 @@ def workflow_link(execution: Execution, site: str) -> SafeString | str:
 def execution_link(pk: int, site: str) -> SafeString:
     url = reverse("admin:executions_execution_change", args=[pk], current_app=site)
     return format_html('<a href="{}">#{}</a>', url, pk)
+
+
+def trigger_title(type: str) -> str:
+    """The kind's title, or the bare type of a kind that is not installed."""
+    kind = triggers().get(type)
+    return str(kind.title) if kind else type
+
+
+def moment(when: datetime | None) -> SafeString | str:
+    """To the second, in the reader's time zone; runs are told apart by less than minutes."""
+    if when is None:
+        return ""
+    local = timezone.localtime(when)
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(), f"{local:%Y-%m-%d %H:%M:%S}")
 
 
 def duration(begin: datetime | None, end: datetime | None) -> str:

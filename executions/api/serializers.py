@@ -11,7 +11,7 @@ from workflows.statuses import JobStatus
 
 class ExecutionSerializer(RecordSerializer[Execution]):
     status_name = serializers.SerializerMethodField()
-    parent = serializers.IntegerField(source="parent_execution_id", read_only=True, allow_null=True)
+    parent = serializers.SerializerMethodField()  # type: ignore[assignment]
     duration = serializers.SerializerMethodField()
 
     heavy = frozenset({"context", "output", "stack"})
@@ -24,15 +24,18 @@ class ExecutionSerializer(RecordSerializer[Execution]):
     class Meta:
         model = Execution
         fields = (
-            "id", "workflow", "key", "title", "version", "type", "name", "event_key", "status", "status_name", "reason", "error",
-            "context", "output", "manually", "tags", "stack", "parent", "parent_job", "rerun_of", "attempt", "lane", "parked",
-            "paused_at", "queue", "priority", "due_at", "created_by", "created_at", "started_at", "expires_at", "ended_at",
-            "updated_at", "duration",
+            "id", "workflow", "key", "title", "version", "type", "name", "event_key", "status", "status_name", "reason",
+            "error", "context", "output", "manually", "tags", "stack", "parent", "parent_job", "rerun_of", "attempt",
+            "lane", "parked", "paused_at", "queue", "priority", "due_at", "created_by", "created_at", "started_at",
+            "expires_at", "ended_at", "updated_at", "duration",
         )  # fmt: skip
         read_only_fields = fields
 
     def get_status_name(self, execution: Execution) -> str:
         return status_name(execution.status)
+
+    def get_parent(self, execution: Execution) -> int | None:
+        return execution.parent_execution_id
 
     def get_duration(self, execution: Execution) -> float | None:
         """Seconds from start to end."""
@@ -50,8 +53,9 @@ class JobSerializer(RecordSerializer[Job]):
     class Meta:
         model = Job
         fields = (
-            "id", "execution", "number", "node", "node_key", "parent", "upstream", "status", "status_name", "input", "result",
-            "meta", "log", "wait", "queue", "due_at", "attempt", "attempts", "started_at", "ended_at", "created_at", "updated_at",
+            "id", "execution", "number", "node", "node_key", "parent", "upstream", "status", "status_name", "input",
+            "result", "meta", "log", "wait", "queue", "due_at", "attempt", "attempts", "started_at", "ended_at",
+            "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
 

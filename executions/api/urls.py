@@ -1,12 +1,12 @@
 """The addresses of runs, jobs, and of running a workflow; include them beside those of `workflows`."""
 
 from django.urls import re_path
-from rest_framework.routers import SimpleRouter
 
 from executions.api import views
 from workflows import registries
+from workflows.api.routers import OptionalSlashRouter
 
-router = SimpleRouter(trailing_slash="/?")
+router = OptionalSlashRouter()
 router.register("executions", views.ExecutionViewSet, basename="sluice-execution")
 router.register("jobs", views.JobViewSet, basename="sluice-job")
 

@@ -10,13 +10,13 @@ from executions import dispatcher, operations
 from executions.api import serializers as shapes
 from executions.api.filtersets import ExecutionFilter, JobFilter
 from executions.models import Execution, Job
-from workflows.api.base import InputMixin, RecordViewSet, missing, to_id
+from workflows.api.base import RecordViewSet, missing, to_id
 from workflows.api.serializers import Input
 from workflows.errors import Refused
 from workflows.models import Workflow
 
 
-class ExecutionViewSet(InputMixin, RecordViewSet[Execution]):
+class ExecutionViewSet(RecordViewSet[Execution]):
     """Runs, newest first. Context and output are in a list only where `fields` asks for them."""
 
     queryset = Execution.objects.all()
@@ -61,13 +61,13 @@ class ExecutionViewSet(InputMixin, RecordViewSet[Execution]):
 
     @action(detail=True, methods=["post"])
     def rerun(self, request: Request, pk: str) -> Response:
-        """From the head, or from `node_id`: goes on with a started run (200), repeats an ended one as a new run (201)."""
+        """From the head or from `node_id`: a started run goes on (200), an ended one comes again as a new run (201)."""
         found = to_id(pk, Execution)
         execution = operations.rerun(found, by=request.user, **self.body())
         return self.answer(execution, status=200 if execution.pk == found else 201)
 
 
-class JobViewSet(InputMixin, RecordViewSet[Job]):
+class JobViewSet(RecordViewSet[Job]):
     """Jobs: those of one run in their order, or all, newest first."""
 
     queryset = Job.objects.all()
@@ -96,7 +96,7 @@ class JobViewSet(InputMixin, RecordViewSet[Job]):
         return self.answer(operations.fail_job(to_id(pk, Job), by=request.user, **self.body()))
 
 
-class ExecuteView(InputMixin, RecordViewSet[Execution]):
+class ExecuteView(RecordViewSet[Execution]):
     """Runs a workflow by hand, enabled or not, to its end or first wait."""
 
     queryset = Execution.objects.all()

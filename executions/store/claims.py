@@ -5,16 +5,18 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Max, Q
-from django.db.models.functions import Cast, Now
+from django.db.models.functions import Now
 
 from executions.models import Execution, Job
 from executions.run import CarriedClock, Run, RunJob
-from executions.store.session import alias, as_time, connection
 from executions.statuses import ExecutionStatus
+from executions.store import sql
+from executions.store.session import alias, as_time, connection
 from workflows.statuses import JobStatus
 
 _RUN_COLUMNS = (
@@ -59,7 +61,7 @@ def heads(queue: str) -> dict[bool, datetime]:
     """The earliest due time of each class (solo or not) that has something due."""
     db = connection()
     table = db.ops.quote_name(Execution._meta.db_table)
-    now = {"postgresql": "now()", "mysql": "UTC_TIMESTAMP(6)"}.get(db.vendor, "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')")
+    now = sql.NOW[db.vendor]
     head = f"(SELECT due_at FROM {table} WHERE queue = %s AND solo = %s AND due_at <= {now} ORDER BY due_at LIMIT 1)"
     with db.cursor() as cursor:
         cursor.execute(f"SELECT {head}, {head}", [queue, False, queue, True])
@@ -67,30 +69,65 @@ def heads(queue: str) -> dict[bool, datetime]:
     return {solo: as_time(due) for solo, due in zip((False, True), row, strict=True) if due is not None}
 
 
-def _locked(rows: models.QuerySet[Execution], *, wait: bool = False) -> models.QuerySet[Execution]:
-    features = connection().features
-    if not features.has_select_for_update:
-        return rows
-    return rows.select_for_update(skip_locked=not wait, no_key=features.has_select_for_no_key_update)
+@lru_cache(maxsize=64)
+def _select(vendor: str, lock: str, where: str) -> str:
+    """The claim's text: written once, as compiling it takes longer than running it."""
+    columns = ", ".join(f"`{name}`" if vendor == "mysql" else f'"{name}"' for name in _RUN_COLUMNS)
+    context = {"postgresql": "context::text", "mysql": "context", "sqlite": "context"}[vendor]
+    return f"SELECT {columns}, {context}, {sql.NOW[vendor]} FROM executions_execution WHERE {where}{lock}"
 
 
-def _runs(rows: models.QuerySet[Execution]) -> Claimed:
-    claimed = Claimed([])
-    found = rows.values_list(*_RUN_COLUMNS, Cast("context", models.TextField()), Now())
-    for row in found:
-        if claimed.clock is None:
-            claimed.clock = CarriedClock(as_time(row[-1]))
-        claimed.runs.append(_run(row))
-    return claimed
+def _lock(db: BaseDatabaseWrapper, *, wait: bool) -> str:
+    if db.vendor == "sqlite":
+        return ""
+    # Rows that only refer to this one (foreign keys) need not wait for it.
+    strength = " FOR NO KEY UPDATE" if db.vendor == "postgresql" else " FOR UPDATE"
+    return strength + ("" if wait else " SKIP LOCKED")
 
 
-def _run(row: tuple[Any, ...]) -> Run:
+def _runs(where: str, parameters: Sequence[Any], *, wait: bool = False) -> Claimed:
+    db = connection()
+    with db.cursor() as cursor:
+        cursor.execute(_select(db.vendor, _lock(db, wait=wait), where), parameters)
+        rows = cursor.fetchall()
+    if not rows:
+        return Claimed([])
+    as_value = _raw if db.vendor == "postgresql" else _converted
+    return Claimed([_run(as_value(row)) for row in rows], CarriedClock(as_time(rows[0][-1])))
+
+
+#: Columns that come as JSON text from a raw cursor, and those that come as naive times or text on SQLite and MariaDB.
+_JSON_AT = tuple(_RUN_COLUMNS.index(name) for name in ("agenda", "stack"))
+_TIME_AT = tuple(_RUN_COLUMNS.index(name) for name in ("paused_at", "due_at", "started_at", "expires_at", "ended_at"))
+_SOLO_AT = _RUN_COLUMNS.index("solo")
+
+
+def _raw(row: tuple[Any, ...]) -> Sequence[Any]:
+    if row[_JSON_AT[0]] is None and row[_JSON_AT[1]] == "[]":
+        return row
+    values = list(row)
+    for at in _JSON_AT:
+        values[at] = json.loads(values[at]) if values[at] else None
+    return values
+
+
+def _converted(row: tuple[Any, ...]) -> Sequence[Any]:
+    values = list(row)
+    for at in _JSON_AT:
+        values[at] = json.loads(values[at]) if values[at] else None
+    for at in _TIME_AT:
+        values[at] = as_time(values[at]) if values[at] is not None else None
+    values[_SOLO_AT] = bool(values[_SOLO_AT])
+    return values
+
+
+def _run(row: Sequence[Any]) -> Run:
     (pk, workflow_id, key, status, turn, queue, solo, agenda, reason, error, stack, parent_execution_id, parent_job, lane,
      parked, paused_at, priority, crashes, due_at, started_at, expires_at, ended_at, created_by_id, context, _) = row  # fmt: skip
     run = Run(pk, workflow_id, key, status, turn, queue, solo, deque(agenda or ()), _reader)
     run.reason = reason
     run.error = error
-    run.stack = stack or []
+    run.stack = stack if isinstance(stack, list) else []
     run.parent_execution_id = parent_execution_id
     run.parent_job = parent_job
     run.lane = lane
@@ -112,12 +149,16 @@ def claim(queue: str, *, solo: bool, limit: int, since: datetime | None = None, 
 
     `since` skips index entries that this drain has claimed already and that an old snapshot keeps alive.
     """
-    rows = Execution.objects.using(alias()).filter(queue=queue, solo=solo, due_at__lte=Now())
+    db = connection()
+    where = f"queue = %s AND solo = %s AND due_at <= {sql.NOW[db.vendor]}"
+    parameters: list[Any] = [queue, solo]
     if since is not None:
-        rows = rows.filter(due_at__gte=since)
+        where += " AND due_at >= %s"
+        parameters.append(db.ops.adapt_datetimefield_value(since))
     if ids is not None:
-        rows = rows.filter(pk__in=ids)
-    return _runs(_locked(rows.order_by("due_at"))[:limit])
+        where += f" AND id IN ({', '.join(['%s'] * len(ids))})"
+        parameters += ids
+    return _runs(f"{where} ORDER BY due_at LIMIT {int(limit)}", parameters)
 
 
 def peek(queue: str, *, solo: bool, limit: int) -> list[tuple[int, int]]:
@@ -128,13 +169,14 @@ def peek(queue: str, *, solo: bool, limit: int) -> list[tuple[int, int]]:
 
 def claim_one(execution_id: int, *, turn: int | None = None) -> Claimed:
     """Takes one run, at this turn if one is given; nothing where another holds it or has moved it on."""
-    rows = Execution.objects.using(alias()).filter(pk=execution_id)
-    return _runs(_locked(rows if turn is None else rows.filter(turn=turn)))
+    if turn is None:
+        return _runs("id = %s", [execution_id])
+    return _runs("id = %s AND turn = %s", [execution_id, turn])
 
 
 def lock_one(execution_id: int) -> Claimed:
     """Takes one run for a person: waits for its lock, at most as long as the session allows."""
-    return _runs(_locked(Execution.objects.using(alias()).filter(pk=execution_id), wait=True))
+    return _runs("id = %s", [execution_id], wait=True)
 
 
 # -- jobs ------------------------------------------------------------------------------------------------------------------
@@ -192,8 +234,14 @@ def _missing(runs: Iterable[Run]) -> dict[int, set[int]]:
 
 def due_performs(queue: str, limit: int) -> list[tuple[int, int]]:
     """(execution id, job id) of EXTERNAL steps that may be performed, oldest first; without a lock."""
-    rows = Job.objects.using(alias()).filter(queue=queue, wait="performer", due_at__lte=Now())
-    return [(execution, pk) for execution, pk in rows.order_by("due_at").values_list("execution_id", "id")[:limit] if execution]
+    db = connection()
+    with db.cursor() as cursor:
+        cursor.execute(
+            "SELECT execution_id, id FROM executions_job WHERE wait = 'performer' AND due_at IS NOT NULL AND queue = %s"
+            f" AND due_at <= {sql.NOW[db.vendor]} ORDER BY due_at LIMIT {int(limit)}",
+            [queue],
+        )
+        return [(execution_id, job_id) for execution_id, job_id in cursor.fetchall()]
 
 
 def something_performable(queue: str) -> bool:

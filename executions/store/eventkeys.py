@@ -35,7 +35,7 @@ def remember(pairs: Sequence[Pair]) -> dict[Pair, Execution | None]:
 def _insert_new(pairs: Sequence[Pair]) -> set[Pair]:
     db = connection()
     table = db.ops.quote_name(EventKey._meta.db_table)
-    now = "now()" if db.vendor == "postgresql" else "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"
+    now = sql.NOW[db.vendor]
     marks = ", ".join([f"(%s, %s, {now})"] * len(pairs))
     with db.cursor() as cursor:
         cursor.execute(

@@ -11,6 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.functions import Now
 
 from executions.models import Holding
+from executions.store import sql
 from executions.store.session import alias, connection
 from executions.store.side import on_side
 
@@ -34,7 +35,7 @@ def note(held: Iterable[tuple[int, int]]) -> None:
 
 def _upsert(db: BaseDatabaseWrapper, text: str) -> None:
     table = db.ops.quote_name(Holding._meta.db_table)
-    now = {"postgresql": "now()", "mysql": "UTC_TIMESTAMP(6)"}.get(db.vendor, "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')")
+    now = sql.NOW[db.vendor]
     new = (
         f"ON DUPLICATE KEY UPDATE held = VALUES(held), updated_at = {now}"
         if db.vendor == "mysql"
@@ -47,15 +48,19 @@ def _upsert(db: BaseDatabaseWrapper, text: str) -> None:
 def lost_with() -> dict[tuple[int, int], int]:
     """(execution id, turn) -> how many runs the note held, of every other worker that is not known to live."""
     me = worker_name()
-    rows = Holding.objects.using(alias()).filter(updated_at__gte=Now() - FORGOTTEN_AFTER).values_list("worker", "held")
-    one_machine = connection().vendor == "sqlite"
+    db = connection()
+    with db.cursor() as cursor:
+        cursor.execute("SELECT worker, held FROM executions_holding WHERE worker <> %s", [me])
+        rows = cursor.fetchall()
+    one_machine = db.vendor == "sqlite"
     found: dict[tuple[int, int], int] = {}
     for worker, held in rows:
         # On SQLite a note comes before the lock, so another's note says nothing while that process lives.
         if worker == me or (one_machine and _lives(worker)):
             continue
-        for execution_id, turn in held:
-            found[(execution_id, turn)] = min(len(held), found.get((execution_id, turn), len(held)))
+        pairs = json.loads(held)
+        for execution_id, turn in pairs:
+            found[(execution_id, turn)] = min(len(pairs), found.get((execution_id, turn), len(pairs)))
     return found
 
 

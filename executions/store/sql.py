@@ -11,6 +11,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 Row = Sequence[Any]
 
+#: The database's clock at the start of the statement or transaction, in UTC.
+NOW = {"postgresql": "now()", "mysql": "UTC_TIMESTAMP(6)", "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"}
+
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -143,3 +146,19 @@ def insert_one(db: BaseDatabaseWrapper, model: type[models.Model], columns: Sequ
     with db.cursor() as cursor:
         cursor.execute(f"INSERT INTO {table} ({names}) VALUES ({marks}){returning}", _adapted(db, [row])[0])
         return int(cursor.fetchone()[0] if returning else cursor.lastrowid)
+
+
+def insert_returning(
+    db: BaseDatabaseWrapper, model: type[models.Model], names: str, rows: Sequence[str], values: Sequence[Any]
+) -> list[int]:
+    """Inserts rows given as SQL with their values; answers their ids in the order of the rows."""
+    table = db.ops.quote_name(model._meta.db_table)
+    text = f"INSERT INTO {table} ({names}) VALUES {', '.join(rows)}"
+    [adapted] = _adapted(db, [values])
+    with db.cursor() as cursor:
+        if db.features.can_return_rows_from_bulk_insert:
+            cursor.execute(f"{text} RETURNING id", adapted)
+            return sorted(row[0] for row in cursor.fetchall())
+        # MySQL tells the first id of a statement; those of one INSERT ... VALUES follow one another.
+        cursor.execute(text, adapted)
+        return list(range(cursor.lastrowid, cursor.lastrowid + len(rows)))

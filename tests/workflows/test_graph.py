@@ -6,6 +6,8 @@ from workflows.errors import Invalid, NotFound
 from workflows.graph import Graph, forget_graphs, load_graph
 from workflows.models import Node, Workflow
 
+pytestmark = pytest.mark.once
+
 
 def rows(*links):
     """Unsaved rows from (id, upstream, downstream, branch index)."""
@@ -28,7 +30,9 @@ def test_empty():
 @pytest.mark.parametrize(
     ("links", "sentence"),
     [
-        pytest.param([(1, None, None, None), (2, None, None, None)], "exactly one first node; this one has 2", id="two-heads"),
+        pytest.param(
+            [(1, None, None, None), (2, None, None, None)], "exactly one first node; this one has 2", id="two-heads"
+        ),
         pytest.param([(1, 2, 2, None), (2, 1, 1, None)], "exactly one first node; this one has 0", id="only-a-cycle"),
         pytest.param([(1, None, None, 0)], "stands in no branch", id="head-in-a-branch"),
         pytest.param(
@@ -79,7 +83,9 @@ def test_links_are_objects():
 
 
 def test_walk_reads_from_top_to_bottom():
-    made = of((1, None, 4, None), (2, 1, 3, 0), (3, 2, None, None), (4, 1, None, None), (5, 1, None, 1), (6, 3, None, 0))
+    made = of(
+        (1, None, 4, None), (2, 1, 3, 0), (3, 2, None, None), (4, 1, None, None), (5, 1, None, 1), (6, 3, None, 0)
+    )
     assert [(depth, node.id) for depth, node in made.walk()] == [(0, 1), (1, 2), (1, 3), (2, 6), (1, 5), (0, 4)]
 
 

@@ -3,6 +3,8 @@ from pydantic import ValidationError
 
 from workflows.options import WorkflowOptions
 
+pytestmark = pytest.mark.once
+
 
 def test_defaults():
     options = WorkflowOptions.model_validate({})

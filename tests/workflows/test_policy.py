@@ -4,6 +4,8 @@ from pydantic import ValidationError
 from workflows.policy import Policy
 from workflows.statuses import JobStatus
 
+pytestmark = pytest.mark.once
+
 
 def policy(**retry):
     return Policy.model_validate({"retry": retry})

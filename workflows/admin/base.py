@@ -1,4 +1,4 @@
-"""What all our admin pages share: generic bases, a paginator that never counts much, badges, and pages around one form."""
+"""What all our admin pages share: a paginator that never counts much, badges, and pages around one form."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -35,7 +35,7 @@ else:
 
 #: The most rows a list counts; further ones are found by filters and search.
 COUNTED = 10_000
-STYLES = {"all": ["workflows/admin.css"]}
+STYLES: dict[str, Sequence[str]] = {"all": ["workflows/admin.css"]}
 
 
 class CappedPaginator(_Paginator):

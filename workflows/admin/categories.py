@@ -1,9 +1,9 @@
 """Categories in the admin."""
 
+from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django.contrib import admin
 
 from workflows.admin.base import ModelAdmin
 from workflows.models import Category

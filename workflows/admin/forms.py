@@ -55,7 +55,7 @@ def pretty(value: Any) -> str:
 
 
 def add_errors(form: forms.BaseForm, error: SluiceError) -> None:
-    """Puts an operation's errors at the form's fields; what lies inside a field is named in the sentence by its dotted path.
+    """Puts an operation's errors at the form's fields; the sentence names by a dotted path what lies inside a field.
 
     The form's `aliases` tell which field stands for a name that is none of its own; other errors belong to the form.
     """
@@ -93,7 +93,4 @@ class OperationForm(forms.ModelForm):  # type: ignore[type-arg]
         return {name: self.cleaned_data[name] for name in self.changed_data}
 
     def save(self, commit: bool = True) -> Any:
-        self.save_m2m = lambda: None
         return self.saved
-
-

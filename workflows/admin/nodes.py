@@ -22,6 +22,9 @@ from workflows.graph import Graph
 from workflows.instructions import get_instruction, instructions
 from workflows.models import Node, Workflow
 
+_EDITED = ("title", "config", "policy")
+_READ = ("title", "shown_config", "shown_policy")
+
 
 class NodeForm(OperationForm):
     def operate(self, adding: bool) -> Node:
@@ -46,7 +49,9 @@ class NewNodeForm(PlaceForm):
     policy = JsonField(
         label=gettext_lazy("Policy"),
         required=False,
-        help_text=gettext_lazy('What to do when an attempt fails, e.g. {"retry": {"attempts": 3}, "onError": "continue"}.'),
+        help_text=gettext_lazy(
+            'What to do when an attempt fails, e.g. {"retry": {"attempts": 3}, "onError": "continue"}.'
+        ),
     )
 
     field_order = ["title", "config", "policy", "place"]
@@ -86,7 +91,6 @@ class NodeAdmin(ModelAdmin[Node]):
     paginator = CappedPaginator
     show_full_result_count = False
     actions = None
-    fields = ["title", "config", "policy"]
     formfield_overrides = {JSONField: {"form_class": JsonField}}
     change_form_template = "admin/workflows/node/change_form.html"
 
@@ -125,13 +129,11 @@ class NodeAdmin(ModelAdmin[Node]):
 
     # -- the node's own page -------------------------------------------------------------------------------------------
 
-    def get_fields(self, request: HttpRequest, obj: Node | None = None) -> Sequence[str]:
-        if self.has_change_permission(request, obj):
-            return ["title", "config", "policy"]
-        return ["title", "shown_config", "shown_policy"]
+    def get_fields(self, request: HttpRequest, obj: Node | None = None) -> Any:
+        return _EDITED if self.has_change_permission(request, obj) else _READ
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Node | None = None) -> Sequence[str]:
-        return [] if self.has_change_permission(request, obj) else self.get_fields(request, obj)
+    def get_readonly_fields(self, request: HttpRequest, obj: Node | None = None) -> tuple[str, ...]:
+        return () if self.has_change_permission(request, obj) else _READ
 
     def get_form(self, request: HttpRequest, obj: Node | None = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
@@ -172,7 +174,11 @@ class NodeAdmin(ModelAdmin[Node]):
             path("<int:pk>/move/", view(self.move_page), name="workflows_node_move"),
             path("<int:pk>/copy/", view(self.copy_page), name="workflows_node_copy"),
             path("<int:pk>/delete/", view(self.delete_page), name="workflows_node_delete"),
-            path("<int:pk>/branch/<int:index>/delete/", view(self.delete_branch_page), name="workflows_node_branch_delete"),
+            path(
+                "<int:pk>/branch/<int:index>/delete/",
+                view(self.delete_branch_page),
+                name="workflows_node_branch_delete",
+            ),
             *super().get_urls(),
         ]
 
@@ -192,11 +198,13 @@ class NodeAdmin(ModelAdmin[Node]):
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:
             values = {name: cleaned[name] for name in ("title", "config", "policy")}
-            place = tree.parse_place(cleaned["place"])
-            node = editing.add_node(workflow, type=kind.type, **values, **place, by=request.user)
+            values |= tree.parse_place(cleaned["place"])
+            node = editing.add_node(workflow, type=kind.type, **values, by=request.user)
             return self._done(request, workflow, _("Added node “%s”.") % node)
 
-        return self._page(request, workflow, _("Add a node: %s") % kind.title, form, run, _("Add node"), **kind_context(kind.type))
+        return self._page(
+            request, workflow, _("Add a node: %s") % kind.title, form, run, _("Add node"), **kind_context(kind.type)
+        )
 
     def move_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         require(request, "workflows.change_node")
@@ -224,7 +232,11 @@ class NodeAdmin(ModelAdmin[Node]):
         require(request, "workflows.delete_node")
         node = self._node(pk)
         place = self._graph(node.workflow).nodes[pk]
-        filled = [(str(index), _("Keep those of “%s”") % label) for index, label in tree.branches(place) if index in place.branches]
+        filled = [
+            (str(index), _("Keep those of “%s”") % label)
+            for index, label in tree.branches(place)
+            if index in place.branches
+        ]
         form = DeleteNodeForm(request.POST if request.method == "POST" else None, branches=filled)
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:
@@ -272,7 +284,14 @@ class NodeAdmin(ModelAdmin[Node]):
         return HttpResponseRedirect(self.workflow_url(workflow.pk))
 
     def _page(
-        self, request: HttpRequest, workflow: Workflow, title: str, form: forms.Form, run: Any, submit: str, **context: Any
+        self,
+        request: HttpRequest,
+        workflow: Workflow,
+        title: str,
+        form: forms.Form,
+        run: Any,
+        submit: str,
+        **context: Any,
     ) -> HttpResponse:
         return form_page(
             request, site=self.admin_site, model=Workflow, title=title, form=form, run=run, submit=submit,
@@ -298,4 +317,8 @@ def kind_context(type: str) -> dict[str, Any]:
         kind = get_instruction(type)
     except SluiceError:
         return {}
-    return {"kind": kind, "kind_schema": pretty(schemas.schema(kind.Config)), "kind_example": pretty(schemas.skeleton(kind.Config))}
+    return {
+        "kind": kind,
+        "kind_schema": pretty(schemas.schema(kind.Config)),
+        "kind_example": pretty(schemas.skeleton(kind.Config)),
+    }

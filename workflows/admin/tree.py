@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -82,20 +83,18 @@ def branches(node: GraphNode) -> list[tuple[int, str | Promise]]:
 
 
 def places(graph: Graph, without: GraphNode | None = None) -> list[tuple[str, str]]:
-    """Choices of where a node can stand: the start, after each node, at the head of each branch. Not in `without` itself."""
+    """Choices of where a node can stand: first, after each node, first in each branch; not inside `without`."""
     barred: Collection[int] = {without.id, *(node.id for node in without.below())} if without else ()
     found = [("", _("At the start"))]
     for row in rows(graph):
         if row.node.id not in barred:
-            text = _("After %s") % row.name if row.index is None else _("First in %(node)s: %(branch)s")
-            if row.index is not None:
-                text %= {"node": row.name, "branch": row.label}
-            found.append((row.place, "\u2003" * row.indent + text))
+            names = {"node": row.name, "branch": row.label}
+            text = _("After %(node)s") if row.index is None else _("First in %(node)s: %(branch)s")
+            found.append((row.place, "\u2003" * row.indent + text % names))
     return found
 
 
-def parse_place(place: str) -> dict[str, int | None]:
+def parse_place(place: str) -> dict[str, Any]:
     """`upstream` and `branch_index`, as `editing` takes them, of a choice of `places`."""
     upstream, _colon, index = place.partition(":")
     return {"upstream": int(upstream) if upstream else None, "branch_index": int(index) if index else None}
-

@@ -1,6 +1,6 @@
 """Workflows in the admin: the list of versions, and the page where one is defined."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -37,7 +37,16 @@ class WorkflowForm(OperationForm):
 
 class WorkflowAdmin(ModelAdmin[Workflow]):
     form = WorkflowForm
-    list_display = ["title", "shown_name", "version", "shown_type", "shown_enabled", "shown_current", "executed", "updated_at"]
+    list_display = [
+        "title",
+        "shown_name",
+        "version",
+        "shown_type",
+        "shown_enabled",
+        "shown_current",
+        "executed",
+        "updated_at",
+    ]
     list_filter = [CurrentFilter, "enabled", TypeFilter, "sync", "categories"]
     search_fields = ["id__exact", "title", "name", "key__exact"]
     search_help_text = gettext_lazy("Id, title, name or key.")
@@ -61,7 +70,7 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
         executed = versions.executed([workflow.pk for workflow in shown])
         for workflow in shown:
             workflow.executed = executed.get(workflow.pk, 0)
-        changelist.result_list = shown  # type: ignore[assignment]
+        changelist.result_list = shown
         return changelist
 
     @admin.display(description=gettext_lazy("name"), ordering="name")
@@ -86,7 +95,7 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
         return workflow.executed  # type: ignore[attr-defined, no-any-return]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions = super().get_actions(request)
+        actions: dict[str, Any] = super().get_actions(request)
         # Django's own would go past `versions`.
         actions.pop("delete_selected", None)
         for tool in registries.workflow_tools(request.user):
@@ -114,7 +123,9 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
 
     @admin.action(description=gettext_lazy("New version"), permissions=["add"])
     def revise_selected(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> None:
-        self._each(request, queryset, lambda workflow: versions.revise(workflow, by=request.user), _("New version of: %s."))
+        self._each(
+            request, queryset, lambda workflow: versions.revise(workflow, by=request.user), _("New version of: %s.")
+        )
 
     @admin.action(description=gettext_lazy("Copy"), permissions=["add"])
     def copy_selected(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> None:
@@ -147,7 +158,12 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
         frozen = obj is not None and (obj.frozen or not editable)
         options = "options" if editable else "shown_options"
         what = ["title", "name", "description", "categories"]
-        trigger = ["type" if obj is None else "shown_type", "sync", "trigger_title", "shown_config" if frozen else "config"]
+        trigger = [
+            "type" if obj is None else "shown_type",
+            "sync",
+            "trigger_title",
+            "shown_config" if frozen else "config",
+        ]
         return [
             (None, {"fields": what}),
             (_("Trigger"), {"fields": trigger}),
@@ -155,7 +171,7 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
             *([(_("Record"), {"fields": list(_RECORD), "classes": ["collapse"]})] if obj else []),
         ]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Workflow | None = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Workflow | None = None) -> tuple[str, ...]:
         return () if obj is None else ("shown_type", "sync", "shown_config", "shown_options", *_RECORD)
 
     @admin.display(description=gettext_lazy("trigger configuration"))
@@ -175,10 +191,6 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
             kinds = [(kind.type, kind.title) for kind in triggers().values()]
             return forms.ChoiceField(label=db_field.verbose_name.capitalize(), choices=[("", "---------"), *kinds])
         return super().formfield_for_dbfield(db_field, request, **kwargs)
-
-    def save_form(self, request: HttpRequest, form: Any, change: Any) -> Workflow:
-        saved: Workflow = form.save()
-        return saved
 
     def save_model(self, request: HttpRequest, obj: Workflow, form: Any, change: Any) -> None:
         """The form's operation has saved it."""
@@ -225,9 +237,17 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
-        buttons = {"enable": self.enable_page, "disable": self.disable_page, "revise": self.revise_page, "copy": self.copy_page}
+        buttons = {
+            "enable": self.enable_page,
+            "disable": self.disable_page,
+            "revise": self.revise_page,
+            "copy": self.copy_page,
+        }
         return [
-            *(path(f"<int:pk>/{name}/", view(page), name=f"workflows_workflow_{name}") for name, page in buttons.items()),
+            *(
+                path(f"<int:pk>/{name}/", view(page), name=f"workflows_workflow_{name}")
+                for name, page in buttons.items()
+            ),
             path("<int:pk>/compare/<int:other>/", view(self.compare_page), name="workflows_workflow_compare"),
             *super().get_urls(),
         ]

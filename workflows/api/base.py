@@ -10,6 +10,7 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from workflows.api import errors
@@ -23,13 +24,10 @@ from workflows.errors import NotFound
 M = TypeVar("M", bound=Model)
 
 
-class OurView:
+class OurView(APIView):
     """The settings by which our views differ from a host's; sign-in stays the host's own."""
 
-    permission_classes = [ActionPermission]
     parser_classes = PARSERS
-    permissions: ClassVar[dict[str, str]] = {}
-    action: str | None = None
 
     def get_exception_handler(self) -> Callable[[Exception, Any], Response | None]:
         return errors.handle
@@ -38,6 +36,11 @@ class OurView:
 class RecordViewSet(OurView, GenericViewSet[M]):
     """Reads records of one model: pages by key, the fields that were asked for, and nothing loaded besides."""
 
+    permission_classes = [ActionPermission]
+    #: The permission each action needs.
+    permissions: ClassVar[dict[str, str]] = {}
+    #: The shape of each action's body.
+    inputs: ClassVar[dict[str, type[BaseSerializer[Any]]]] = {}
     filter_backends = [StrictFilterBackend]
     pagination_class: type[BasePagination] | None = KeysetPagination
     #: The column pages go by, "-" for descending.
@@ -45,7 +48,14 @@ class RecordViewSet(OurView, GenericViewSet[M]):
     record_class: ClassVar[type[RecordSerializer[Any]]]
 
     def get_serializer_class(self) -> Any:
-        return self.record_class
+        # The browsable pages draw their forms from it.
+        return self.inputs.get(self.action or "") or self.record_class
+
+    def body(self) -> dict[str, Any]:
+        """The checked body of this action's request. Raises `ValidationError` with the fields at fault."""
+        serializer = self.get_serializer(data=self.request.data, partial=self.request.method == "PATCH")
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
 
     def get_object(self) -> M:
         """The record the path names. Raises `NotFound` also for an id that is none."""
@@ -99,24 +109,6 @@ class RecordViewSet(OurView, GenericViewSet[M]):
                     }
                 )
         return asked
-
-
-class InputMixin:
-    """Validates bodies: `inputs` maps an action to the shape of its body."""
-
-    inputs: dict[str, type[BaseSerializer[Any]]] = {}
-    action: str | None
-
-    def get_serializer_class(self) -> Any:
-        # The browsable pages draw their forms from it.
-        return self.inputs.get(self.action or "") or super().get_serializer_class()  # type: ignore[misc]
-
-    def body(self: Any) -> dict[str, Any]:
-        """The checked body of this action's request. Raises `ValidationError` with the fields at fault."""
-        serializer = self.get_serializer(data=self.request.data, partial=self.request.method == "PATCH")
-        serializer.is_valid(raise_exception=True)
-        checked: dict[str, Any] = dict(serializer.validated_data)
-        return checked
 
 
 def to_id(text: str, model: type[Model]) -> int:

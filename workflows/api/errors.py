@@ -1,4 +1,4 @@
-"""Every error of the API has one shape: {"errors": [{"field": "config.engine", "code": "invalid", "message": "..."}]}."""
+"""Every error of the API has one shape: {"errors": [{"field": "config.engine", "code": "invalid", "message": "…"}]}."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from workflows.errors import Invalid, SluiceError
 
 
 def handle(error: Exception, context: Any) -> Response | None:
-    """The answer to an error, or None for what is a defect. Set on our own views, so a host's setting stays untouched."""
+    """The answer to an error, or None for a defect. Set on our own views, so that a host's setting stays untouched."""
     if isinstance(error, SluiceError):
         set_rollback()
         return Response({"errors": list(_of_sluice(error))}, status=error.status)

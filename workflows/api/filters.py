@@ -1,15 +1,15 @@
-"""Filters in the query string that never guess: an unknown name, a bad value or a repeated one is a 400 that says what there is."""
+"""Filters in the query string that never guess: an unknown name or a bad value is a 400 that says what there is."""
 
 from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
-import django_filters
+import django_filters  # type: ignore[import-untyped]
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.rest_framework import DjangoFilterBackend  # type: ignore[import-untyped]
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.settings import api_settings

@@ -1,6 +1,6 @@
 """What lists of definitions can be filtered by."""
 
-import django_filters
+import django_filters  # type: ignore[import-untyped]
 
 from workflows.api.filters import FlagFilter, StrictFilterSet, ids, since, texts, until
 

@@ -1,8 +1,11 @@
-"""Paging by key: the cursor is the last row's own number, so pages stay stable while rows come and go, and nothing is counted."""
+"""Paging by key: the cursor is the last row's own number.
+
+Pages stay stable while rows come and go, and nothing is counted.
+"""
 
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
@@ -14,13 +17,16 @@ MAX_NUMBER = 2**63 - 1
 
 
 class KeysetPagination(BasePagination):
-    """`?cursor=` is taken from the page before (`next`); `?page_size=` is 1 to 200. The view's `keyset` names the column, "-" for descending."""
+    """`?cursor=` is taken from the page before (its `next`); `?page_size=` is 1 to 200.
+
+    The view's `keyset` names the column, with "-" for descending.
+    """
 
     page_size = 50
     max_page_size = 200
     params = ("cursor", "page_size")
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         keyset: str = view.keyset
         column = keyset.removeprefix("-")
         size = whole_number(request, "page_size", 1, self.max_page_size) or self.page_size

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 
 class ActionPermission(BasePermission):
-    """The view's `permissions` maps each of its actions to the one permission it needs; what is not named is refused."""
+    """The view's `permissions` maps each of its actions to the permission it needs; what is not named is refused."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not (request.user and request.user.is_authenticated):

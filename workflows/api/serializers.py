@@ -43,7 +43,7 @@ class RecordSerializer(serializers.ModelSerializer[M]):
 
 
 class Input(serializers.Serializer[Any]):
-    """What a client may send. A name that is neither taken nor shown is refused: it would be a typing mistake unseen."""
+    """What a client may send. A name neither taken nor shown is refused: it would be a typing mistake unseen."""
 
     #: Shown fields, so that a record can be sent back as it was read.
     shown: ClassVar[Collection[str]] = ()
@@ -111,9 +111,9 @@ class WorkflowSerializer(RecordSerializer[Workflow]):
     class Meta:
         model = Workflow
         fields = (
-            "id", "key", "version", "name", "title", "description", "type", "trigger_title", "config", "enabled", "current",
-            "sync", "invalid", "options", "time_zone", "categories", "definition_source", "frozen", "frozen_at", "executed",
-            "created_by", "updated_by", "created_at", "updated_at",
+            "id", "key", "version", "name", "title", "description", "type", "trigger_title", "config", "enabled",
+            "current", "sync", "invalid", "options", "time_zone", "categories", "definition_source", "frozen",
+            "frozen_at", "executed", "created_by", "updated_by", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -172,7 +172,7 @@ def _place() -> serializers.Field[Any, Any, Any, Any]:
 
 
 class NodePlace(Input):
-    """Where a node stands: after `upstream`, or at the head of a branch of it; at the head of the workflow without one."""
+    """Where a node stands: after `upstream`, or first in a branch of it; first in the workflow without one."""
 
     upstream = _place()
     branch_index = serializers.IntegerField(min_value=-(2**31), max_value=2**31 - 1, allow_null=True, required=False)

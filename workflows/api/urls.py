@@ -1,13 +1,12 @@
 """The addresses of definitions; include them wherever the API shall live, beside those of `executions`."""
 
 from django.urls import path, re_path
-from rest_framework.routers import SimpleRouter
 
 from workflows import registries
 from workflows.api import views
+from workflows.api.routers import OptionalSlashRouter
 
-# With or without a trailing slash: clients of either habit are answered, never redirected.
-router = SimpleRouter(trailing_slash="/?")
+router = OptionalSlashRouter()
 router.register("workflows", views.WorkflowViewSet, basename="sluice-workflow")
 router.register("nodes", views.NodeViewSet, basename="sluice-node")
 router.register("categories", views.CategoryViewSet, basename="sluice-category")

@@ -1,6 +1,8 @@
 """Workflows, nodes and categories over HTTP. No rule lives here: everything goes through `versions` and `editing`."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
+
 from django.db.models import QuerySet
 from django.urls import NoReverseMatch
 from rest_framework.decorators import action
@@ -8,17 +10,16 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from rest_framework.views import APIView
 
 from workflows import editing, registries, versions
 from workflows.api import serializers as shapes
-from workflows.api.base import InputMixin, OurView, RecordViewSet, missing, to_id
+from workflows.api.base import OurView, RecordViewSet, missing, to_id
 from workflows.api.filtersets import CategoryFilter, NodeFilter, WorkflowFilter
 from workflows.api.pagination import whole_number
 from workflows.models import Category, Node, Workflow
 
 
-class RootView(OurView, APIView):
+class RootView(OurView):
     """The collections of this API."""
 
     permission_classes = [IsAuthenticated]
@@ -34,7 +35,7 @@ class RootView(OurView, APIView):
         return Response(found)
 
 
-class WorkflowViewSet(InputMixin, RecordViewSet[Workflow]):
+class WorkflowViewSet(RecordViewSet[Workflow]):
     """Versions of workflows; each row is one version."""
 
     queryset = Workflow.objects.all()
@@ -86,6 +87,12 @@ class WorkflowViewSet(InputMixin, RecordViewSet[Workflow]):
         versions.delete([self.get_object()], by=request.user)
         return Response(status=204)
 
+    @action(detail=True, url_path=r"compare/(?P<other>[^/.]+)")
+    def compare(self, request: Request, pk: str, other: str) -> Response:
+        """What became of this version in the other one."""
+        found = versions.compare(self.get_object(), self.find(self.get_queryset(), other))
+        return Response(asdict(found))
+
     @action(detail=True, methods=["post"])
     def revise(self, request: Request, pk: str) -> Response:
         """A new version: not current and disabled, with the same nodes."""
@@ -111,7 +118,7 @@ class WorkflowViewSet(InputMixin, RecordViewSet[Workflow]):
         return self.answer(self.get_object())
 
 
-class NodeViewSet(InputMixin, RecordViewSet[Node]):
+class NodeViewSet(RecordViewSet[Node]):
     """Nodes: those of one workflow under its address, any by its own id."""
 
     queryset = Node.objects.all()
@@ -184,7 +191,7 @@ class NodeViewSet(InputMixin, RecordViewSet[Node]):
         return Response(status=204)
 
 
-class CategoryViewSet(InputMixin, RecordViewSet[Category]):
+class CategoryViewSet(RecordViewSet[Category]):
     """Categories group workflows in lists."""
 
     queryset = Category.objects.all()

@@ -9,7 +9,7 @@ from workflows.expressions.dialects import Dialect
 from workflows.expressions.errors import ExpressionError
 from workflows.expressions.functions import library
 from workflows.expressions.functions.registry import Function
-from workflows.expressions.limits import LIST_LIMIT, TEXT_LIMIT, Meter
+from workflows.expressions.limits import Meter
 from workflows.expressions.operators import OPERATIONS, UNARY, Operation, shown
 from workflows.expressions.parser import Call, Chain, Choice, Expr, Index, ListOf, Literal, Name, Placeholder, Unary
 from workflows.expressions.paths import Getter, Scope, compile_path, step

@@ -110,5 +110,3 @@ def _rounded_float(value: float) -> int | float | None:
         return None
     short = round(value, 9)
     return int(short) if short.is_integer() and abs(short) < 1 << 53 else short
-
-

@@ -7,29 +7,22 @@ from django.utils.translation import gettext as _
 
 from workflows.expressions.errors import ExpressionError
 from workflows.expressions.limits import DEPTH_LIMIT
+from workflows.expressions.operators import OPERATIONS
 from workflows.expressions.paths import Scope
 from workflows.expressions.templates import Template, compile_template
-from workflows.expressions.values import compare, contains, ends_with, equal, starts_with
+from workflows.expressions.values import contains, ends_with, equal, starts_with
 
 Calculator = Callable[[Any, Any], bool]
 _Test = Callable[[Scope], bool]
 
 
-def _ordered(accepts: Callable[[int], bool]) -> Calculator:
-    def calculate(a: Any, b: Any) -> bool:
-        order = compare(a, b)
-        return order is not None and accepts(order)
-
-    return calculate
-
-
 _calculators: dict[str, Calculator] = {
     "equal": equal,
-    "notEqual": lambda a, b: not equal(a, b),
-    "gt": _ordered(lambda order: order > 0),
-    "gte": lambda a, b: equal(a, b) or _ordered(lambda order: order >= 0)(a, b),
-    "lt": _ordered(lambda order: order < 0),
-    "lte": lambda a, b: equal(a, b) or _ordered(lambda order: order <= 0)(a, b),
+    "notEqual": OPERATIONS["!="],
+    "gt": OPERATIONS[">"],
+    "gte": OPERATIONS[">="],
+    "lt": OPERATIONS["<"],
+    "lte": OPERATIONS["<="],
     "includes": contains,
     "notIncludes": lambda a, b: not contains(a, b),
     "startsWith": starts_with,
@@ -76,7 +69,7 @@ class Logic:
 def compile_logic(tree: Any) -> Logic:
     """Compiles `{calculator, operands: [a, b]}` or `{group: {type: "and" | "or", calculations: [...]}}`.
 
-    A missing tree, and an item without calculator or operands, holds; so does an empty "and", and an empty "or" does not.
+    A missing tree, and an item without calculator or operands, holds; an empty "and" holds, an empty "or" does not.
     Raises `ExpressionError` for an unknown calculator, naming its path in `field`.
     """
     return Logic(_compile(tree, "calculation", 0), compile_template(tree))
@@ -106,7 +99,7 @@ def _compile_group(group: Mapping[str, Any], path: str, depth: int) -> _Test:
     tests = [_compile(member, f"{path}.calculations.{index}", depth + 1) for index, member in enumerate(members)]
     kind = group.get("type", "and")
     if kind not in ("and", "or"):
-        raise ExpressionError(_("A group's type is \"and\" or \"or\", not %r.") % kind, field=f"{path}.type")
+        raise ExpressionError(_('A group\'s type is "and" or "or", not %r.') % kind, field=f"{path}.type")
     if kind == "or":
         return lambda scope: any(test(scope) for test in tests)
     return lambda scope: all(test(scope) for test in tests)

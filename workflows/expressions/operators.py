@@ -66,7 +66,7 @@ def _divide(a: Number, b: Number) -> Number:
 
 def power(a: Number, b: Number) -> Number | None:
     """a to the b, or None where that is no finite real number; never a giant integer on the way."""
-    if type(a) is int and type(b) is int and 0 <= b:
+    if type(a) is int and type(b) is int and b >= 0:
         if a.bit_length() * b <= INTEGER_BITS:
             return int(a**b)
         if a in (0, 1, -1):
@@ -113,7 +113,7 @@ def join(a: Any, b: Any) -> str:
 
 
 def _plus(a: Any, b: Any) -> Any:
-    if isinstance(a, str) and isinstance(b, str) and (number_or_none(a) is None or number_or_none(b) is None):
+    if any(isinstance(value, str) and number_or_none(value) is None for value in (a, b)):
         raise ExpressionError(_("+ adds numbers; use concat() to join texts."))
     return _add(a, b)
 

@@ -1,7 +1,7 @@
 """Dotted paths into a scope: mappings and lists only, nothing of Python is ever reached (spec 6.4)."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -82,11 +82,23 @@ def step(value: Any, segment: str) -> Any:
     if _INDEX.fullmatch(segment):
         index = int(segment)
         return value[index] if index < len(value) else None
+    return _column(value, segment)
+
+
+def _column(items: Sequence[Any], segment: str) -> list[Any]:
+    """The segment of every item, and of the items of lists among them, without recursion."""
     found: list[Any] = []
-    for item in value:
-        inner = step(item, segment)
-        if isinstance(inner, list | tuple):
-            found.extend(inner)
+    stack = [iter(items)]
+    while stack:
+        for item in stack[-1]:
+            if isinstance(item, list | tuple):
+                stack.append(iter(item))
+                break
+            inner = item.get(segment) if isinstance(item, Mapping) else None
+            if isinstance(inner, list | tuple):
+                found.extend(inner)
+            else:
+                found.append(inner)
         else:
-            found.append(inner)
+            stack.pop()
     return found

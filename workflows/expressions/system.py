@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta, tzinfo
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -90,13 +91,22 @@ def date_ranges(now: datetime) -> Mapping[str, Any]:
     makers: dict[str, Callable[[], Any]] = {}
     for name, token in (("Week", _week), ("Month", _month), ("Quarter", _quarter), ("Year", _year)):
         for prefix, shift in (("last", -1), ("this", 0), ("next", 1)):
-            makers[f"{prefix}{name}"] = lambda token=token, shift=shift: token(today, shift) + offset
-    for name, days in (("yesterday", -1), ("today", 0), ("tomorrow", 1)):
-        makers[name] = lambda days=days: _day(today, days) + offset
+            makers[prefix + name] = partial(_period, token, today, shift, offset)
+    for name, shift in (("yesterday", -1), ("today", 0), ("tomorrow", 1)):
+        makers[name] = partial(_period, _day, today, shift, offset)
     for days in (7, 30, 90):
-        makers[f"last{days}Days"] = lambda days=days: [_day(today, 1 - days), _day(today, 1), "[)", offset]
-        makers[f"next{days}Days"] = lambda days=days: [_day(today, 1), _day(today, days + 1), "[)", offset]
+        makers[f"last{days}Days"] = partial(_days, today, 1 - days, 1, offset)
+        makers[f"next{days}Days"] = partial(_days, today, 1, days + 1, offset)
     return Lazy(makers)
+
+
+def _period(token: Callable[[date, int], str], today: date, shift: int, offset: str) -> str:
+    return token(today, shift) + offset
+
+
+def _days(today: date, first: int, end: int, offset: str) -> list[str]:
+    """From the first day to the end, which is not part of it."""
+    return [_day(today, first), _day(today, end), "[)", offset]
 
 
 def _day(today: date, shift: int) -> str:

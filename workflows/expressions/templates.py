@@ -48,7 +48,7 @@ def _compile(value: Any, depth: int) -> Template:
     if isinstance(value, dict | list | tuple):
         if depth >= DEPTH_LIMIT:
             raise ExpressionError(_("Lists and objects may be nested %d levels deep; make it flatter.") % DEPTH_LIMIT)
-        return _compile_object(value, depth) if isinstance(value, dict) else _compile_list(list(value), depth)
+        return _compile_object(value, depth) if isinstance(value, dict) else _compile_list(value, depth)
     return _constant(value)
 
 
@@ -105,14 +105,14 @@ def _keys(path: str) -> frozenset[str]:
     return frozenset() if key is None else frozenset({key})
 
 
-def _compile_list(value: list[Any], depth: int) -> Template:
+def _compile_list(value: list[Any] | tuple[Any, ...], depth: int) -> Template:
     items = [_compile(item, depth + 1) for item in value]
     moving = [(index, item.render) for index, item in enumerate(items) if not item.constant]
     if not moving:
         return _constant(value)
 
     def render_list(scope: Scope) -> list[Any]:
-        made = value.copy()
+        made = list(value)
         for index, render_item in moving:
             made[index] = render_item(scope)
         return made

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Exists, Field, ForeignObjectRel, JSONField, ManyToManyField, Model, OuterRef, Q
+from django.db.models.fields.json import KeyTransform
 from django.utils.translation import gettext as _
 
 from workflows.collections import find_relation, is_many, key_of, reference, sensitive
@@ -23,6 +24,7 @@ _GROUPS = {"$and": all_of, "$or": any_of}
 _EXISTENCE = ("$exists", "$notExists")
 _MOST_CONDITIONS = 500
 _DEEPEST = 30
+_TAKEN = frozenset({*JSONField.get_lookups(), *KeyTransform.get_lookups()})
 
 
 def to_q(
@@ -222,6 +224,8 @@ class _Translator:
         head, dot, rest = name.partition(".")
         if not head or "__" in head:
             raise Invalid(_("A path into JSON is made of names and numbers with dots between."), field=where)
+        if head in _TAKEN:
+            raise Invalid(_("The JSON key %r can't be asked for: Django reads it as a lookup.") % head, field=where)
         inner = Column(f"{column.path}__{head}", f"{column.where}.{head}", None, self.tz)
         return self.test(inner, {rest: raw} if dot else raw)
 

@@ -4,6 +4,7 @@ An instruction gets a `Step` and answers an `Outcome`. It never touches the engi
 the outcome, and the journal writes it in the segment's commit.
 """
 
+import builtins
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -158,7 +159,7 @@ class Instruction(Generic[ConfigT]):
     title: ClassVar[str | Promise]
     group: ClassVar[str | Promise] = gettext_lazy("Control")
     description: ClassVar[str | Promise] = ""
-    Config: ClassVar[type[NodeConfig]] = NodeConfig
+    Config: ClassVar[builtins.type[NodeConfig]] = NodeConfig
     effect: ClassVar[Effect] = Effect.PURE
     #: Whether the kind may have branches.
     branching: ClassVar[bool] = False

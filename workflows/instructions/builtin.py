@@ -1,31 +1,31 @@
-"""Registers the kinds that come with the distribution."""
+"""Registers the kinds that come with the distribution, in the order people choose from."""
 
-from importlib import import_module
+from typing import Any
 
-from workflows.instructions import register_instruction
-
-#: Module and class of each kind, in the order people choose from. Imported here only: the kinds need the app registry.
-_KINDS = (
-    ("condition", "Condition"),
-    ("multi_conditions", "MultiConditions"),
-    ("calculation", "Calculation"),
-    ("loop", "Loop"),
-    ("parallel", "Parallel"),
-    ("delay", "Delay"),
-    ("output", "Output"),
-    ("end", "End"),
-    ("request", "Request"),
-    ("create", "Create"),
-    ("update", "Update"),
-    ("destroy", "Destroy"),
-    ("query", "Query"),
-    ("aggregate", "Aggregate"),
-)
+from workflows.instructions import Instruction, register_instruction
 
 
 def register_builtin() -> None:
-    from importlib.util import find_spec
+    # Imported late: the kinds need the app registry.
+    from workflows.instructions.aggregate import Aggregate
+    from workflows.instructions.calculation import Calculation
+    from workflows.instructions.condition import Condition
+    from workflows.instructions.create import Create
+    from workflows.instructions.delay import Delay
+    from workflows.instructions.destroy import Destroy
+    from workflows.instructions.end import End
+    from workflows.instructions.loop import Loop
+    from workflows.instructions.multi_conditions import MultiConditions
+    from workflows.instructions.output import Output
+    from workflows.instructions.parallel import Parallel
+    from workflows.instructions.query import Query
+    from workflows.instructions.request import Request
+    from workflows.instructions.update import Update
 
-    for module, name in _KINDS:
-        if find_spec(f"workflows.instructions.{module}") is not None:
-            register_instruction(getattr(import_module(f"workflows.instructions.{module}"), name))
+    kinds: tuple[type[Instruction[Any]], ...] = (
+        *(Condition, MultiConditions, Loop, Parallel, Delay, Output, End),
+        *(Calculation, Create, Update, Destroy, Query, Aggregate),
+        Request,
+    )
+    for kind in kinds:
+        register_instruction(kind)

@@ -1,7 +1,7 @@
 """A pause of some length (spec 5.13)."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _

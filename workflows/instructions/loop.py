@@ -2,7 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 from pydantic import field_validator
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from workflows.models import Workflow
 
 #: What a failed round means to the loop: it fails too, it ends well, or it goes on.
-RETURN, BREAK, CONTINUE = 0, 1, 2
+RETURN: Final = 0
+BREAK: Final = 1
+CONTINUE: Final = 2
 #: When the condition is first asked: before the first round, or after it.
-BEFORE, AFTER = 0, 1
+BEFORE: Final = 0
+AFTER: Final = 1
 #: Items refused in a row before the run's time-out and a cancel get their turn.
 MOST_SKIPPED = 10_000
 

@@ -35,7 +35,7 @@ class Parallel(Instruction[ParallelConfig]):
 
     def run(self, step: Step) -> Outcome:
         """Starts the first branch. The result holds each branch's status, by ascending index, null until it ends."""
-        statuses = [None] * len(step.node.branches)
+        statuses: list[int | None] = [None] * len(step.node.branches)
         return self._start(step, statuses, 0) if statuses else Outcome(result=[])
 
     def branch(self, step: Step, by: StepJob | None) -> Outcome | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from django.db.models import Model
 from django.utils.translation import gettext as _
@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from workflows import filters
 from workflows.coercion import field_value
-from workflows.collections import Appends, load, parse_appends, resolve, to_json, usable, write_alias
+from workflows.collections import Appends, load, parse_appends, reference, resolve, to_json, usable, write_alias
 from workflows.errors import Invalid
 from workflows.triggers.base import Listener, Trigger, TriggerConfig
 
@@ -58,6 +58,12 @@ class CollectionConfig(TriggerConfig):
     def fires_on(self, mode: int) -> bool:
         return self.mode == mode or (self.mode == CREATE_OR_UPDATE and mode in (CREATE, UPDATE))
 
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """What `changed` compares; names of relations to many compare nothing, and so never change."""
+        known = changeable(self.model)
+        return frozenset(column for name in self.changed if (column := known.get(name)))
+
     @property
     def watches_changes(self) -> bool:
         return bool(self.changed) and self.fires_on(UPDATE)
@@ -78,15 +84,10 @@ class CollectionTrigger(Trigger[CollectionConfig]):
     type = "collection"
     title = gettext_lazy("Model event")
     description = gettext_lazy("When a row of a model is created, changed or deleted.")
-    Config: ClassVar[type[TriggerConfig]] = CollectionConfig
+    Config = CollectionConfig
 
     def check(self, config: CollectionConfig, workflow: "Workflow | None" = None) -> None:
-        if config.collection is None:
-            # A workflow may be made before its trigger is set up, but not half.
-            if config.model_fields_set:
-                raise Invalid(_("Choose the model whose rows are listened to."), field="collection")
-            return
-        model = config.model
+        model = _chosen(config)
         if config.changed and config.mode is not None and not config.fires_on(UPDATE):
             raise Invalid(_("Only a mode with changes (2 or 3) can name changed fields."), field="changed")
         if config.appends and config.mode == DELETE:
@@ -96,7 +97,7 @@ class CollectionTrigger(Trigger[CollectionConfig]):
             if name not in known:
                 raise Invalid(
                     _("%(model)s has no field %(name)r; it has %(known)s.")
-                    % {"model": model._meta.label, "name": name, "known": ", ".join(sorted(known))},
+                    % {"model": reference(model), "name": name, "known": ", ".join(sorted(known))},
                     field=f"changed.{index}",
                 )
         filters.to_q(model, config.condition, path="condition", reach=usable)
@@ -111,24 +112,28 @@ class CollectionTrigger(Trigger[CollectionConfig]):
         """`values` is {"data": the row's key, or the row as an object}."""
         if not isinstance(values, Mapping) or values.get("data") is None:
             raise Invalid(_("Name the row: its key, or the row as an object."), field="data")
-        if config.collection is None:
-            raise Invalid(_("Choose the model whose rows are listened to."), field="collection")
-        data, key = values["data"], config.model._meta.pk
+        data, model = values["data"], _chosen(config)
         given = isinstance(data, Mapping)
-        raw = (data.get(key.name) if given else data)
-        pk = None if raw is None else field_value(key, raw, path="data")
-        if not config.matches(pk, config.alias) and config.mode != DELETE:
+        raw = data.get(model._meta.pk.name) if given else data
+        pk = None if raw is None else field_value(model._meta.pk, raw, path="data")
+        if config.mode != DELETE and not config.matches(pk, config.alias):
             return None
         if given and not (config.appends and pk is not None):
             return {"data": dict(data)}
         row = config.reload(pk, config.alias)
         if row is None:
-            raise Invalid(_("There is no %(model)s %(key)r.") % {"model": config.model._meta.label, "key": raw}, field="data")
-        return {"data": to_json(row, config.tree)}
+            raise Invalid(_("There is no %(model)s %(key)r.") % {"model": reference(model), "key": raw}, field="data")
+        return {"data": to_json(row, config.tree, model=model)}
+
+
+def _chosen(config: CollectionConfig) -> type[Model]:
+    if config.collection is None:
+        raise Invalid(_("Choose the model whose rows are listened to."), field="collection")
+    return config.model
 
 
 def changeable(model: type[Model]) -> dict[str, str | None]:
-    """What `changed` may name: {name: the column that is compared, or None for a relation to many, which never changes}."""
+    """What `changed` may name, each with the column that is compared: None for a relation to many."""
     names: dict[str, str | None] = {}
     for field in model._meta.get_fields():
         column = getattr(field, "attname", None) if field.concrete and not field.many_to_many else None

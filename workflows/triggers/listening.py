@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from threading import Lock
-from typing import Any
+from typing import Any, TypeAlias
 
 from celery.signals import task_prerun
 from django.core.cache import caches
@@ -30,6 +30,7 @@ from pydantic import ValidationError
 
 from workflows.conf import conf
 from workflows.errors import Invalid
+from workflows.graph import forget_graphs
 from workflows.models import Generation, Workflow
 from workflows.options import WorkflowOptions
 from workflows.triggers import get_trigger, triggers
@@ -43,7 +44,8 @@ CACHE_KEY = "sluice:generation"
 HEAL_SECONDS = 60.0
 
 _ROW = 1
-Announcement = Callable[[], None]
+#: A change seen before its commit: the connection, and the announcement that stands in its on_commit list.
+Change: TypeAlias = tuple[BaseDatabaseWrapper, Callable[[], None]]
 
 
 class _State:
@@ -55,8 +57,8 @@ class _State:
         self.next_look = 0.0
         self.next_reload = 0.0
         self.listeners: dict[str, tuple[Listener, ...]] = {}
-        #: Inside a TestCase: what was seen before its commit, as (connection, announcement in its on_commit list).
-        self.uncommitted: tuple[tuple[BaseDatabaseWrapper, Announcement], ...] = ()
+        #: What was seen before its commit, inside a TestCase.
+        self.uncommitted: tuple[Change, ...] = ()
 
 
 _state = _State()
@@ -64,6 +66,10 @@ _state = _State()
 
 def install() -> None:
     """Connects the moments at which to look. Costs no query; the first look comes with the first of them."""
+    # It imports this module.
+    from workflows.triggers import rows
+
+    rows.install()
     for signal in (request_started, task_prerun):
         signal.connect(_come_by, dispatch_uid="sluice.listening")
     post_migrate.connect(_tables_changed, dispatch_uid="sluice.listening")
@@ -81,13 +87,15 @@ def _tables_changed(*, app_config: Any, using: str, **_: Any) -> None:
 
 def refresh(force: bool = False) -> None:
     """Looks whether the enabled workflows changed, if it is time to; `force` reads them whatever the number says."""
-    if not force and not _state.uncommitted and time.monotonic() < _state.next_look:
+    if not force and time.monotonic() < _state.next_look and not any(map(_rolled_back, _state.uncommitted)):
         return
     # One thread looks for all; but nobody goes on before the very first reading.
     if not _state.lock.acquire(blocking=force or _state.number is None):
         return
     try:
-        _look(force or _rolled_back())
+        seen = _state.uncommitted
+        _state.uncommitted = tuple(change for change in seen if not _rolled_back(change))
+        _look(force or len(_state.uncommitted) < len(seen))
     finally:
         _state.lock.release()
 
@@ -131,15 +139,10 @@ def _alias() -> str:
     return router.db_for_write(Workflow)
 
 
-def _rolled_back() -> bool:
+def _rolled_back(change: Change) -> bool:
     """Whether a change that was seen before its commit has gone: Django drops its announcement with the savepoint."""
-    seen = _state.uncommitted
-    _state.uncommitted = tuple(
-        (connection, announce)
-        for connection, announce in seen
-        if any(entry[1] is announce for entry in connection.run_on_commit)
-    )
-    return len(_state.uncommitted) < len(seen)
+    connection, announce = change
+    return not any(entry[1] is announce for entry in connection.run_on_commit)
 
 
 def _announce() -> None:
@@ -172,12 +175,17 @@ def _look(force: bool) -> None:
         with transaction.atomic(using=alias) if connection.in_atomic_block else nullcontext():
             number = _number(alias)
             if force or number != _state.number or now >= _state.next_reload:
+                # Graphs hold the options, which change on versions that have runs too.
+                forget_graphs()
                 _hand_out(_read(alias))
                 _state.number = number
                 _state.next_reload = now + HEAL_SECONDS
     except DatabaseError as error:
         # Before the first migration, or while the database is away.
         logger.debug("The enabled workflows could not be read: %s", error)
+    except Exception:
+        # A request or a save came by; whatever is wrong here (a test without a database, a kind's bug) is not theirs.
+        logger.warning("What listens could not be brought up to date.", exc_info=True)
 
 
 def _number(alias: str) -> int:

@@ -1,29 +1,30 @@
 """Where saves and deletes of the host's rows become events.
 
-Django sends `post_save` after its own commit when nobody opened a transaction. So while a workflow listens to a model, its
-`save_base` runs inside one: the row and its runs are one commit, and a failed sync run can undo the row.
+Django sends `post_save` after its own commit when nobody opened a transaction. So while a workflow listens to a model,
+its `save_base` runs inside one: the row and its runs are one commit, and a failed sync run can undo the row.
 """
 
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import copy_context
 from datetime import datetime
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, cast
 
 from django.apps import apps
 from django.db import connections, router, transaction
-from django.db.models import Model
+from django.db.models import Field, Model
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from workflows import ambient
-from workflows.collections import Appends, load_into, shown_fields, to_json
+from workflows.collections import engine_alias, shown_fields, to_json
 from workflows.errors import Invalid, SluiceError
 from workflows.triggers import listening
 from workflows.triggers.base import Event, Listener, dispatch
-from workflows.triggers.collection import CREATE, DELETE, UPDATE, CollectionConfig, changeable
+from workflows.triggers.collection import CREATE, DELETE, UPDATE, CollectionConfig
 
 logger = logging.getLogger("sluice.events")
 
@@ -58,47 +59,53 @@ def install() -> None:
 def watch(listeners: Sequence[Listener]) -> None:
     """These, and only these, workflows listen to rows now."""
     global _saved, _deleted, _compared
+    before = (_saved, _deleted, _compared)
     saved: dict[type[Model], list[Listener]] = defaultdict(list)
     deleted: dict[type[Model], list[Listener]] = defaultdict(list)
     compared: dict[type[Model], set[str]] = defaultdict(set)
+    for listener, config in _usable(listeners):
+        for cls in _family(config.model, children=config.mode != DELETE):
+            (deleted if config.mode == DELETE else saved)[cls].append(listener)
+            if config.watches_changes:
+                compared[cls].update(config.columns)
+    _saved = {cls: tuple(found) for cls, found in saved.items()}
+    _deleted = {cls: tuple(found) for cls, found in deleted.items()}
+    _compared = {cls: tuple(sorted(found)) for cls, found in compared.items() if found}
+    _reconnect(post_save, _on_save, before[0], _saved)
+    _reconnect(post_delete, _on_delete, before[1], _deleted)
+    _reconnect(pre_save, _on_saving, before[2], _compared)
+
+
+def _usable(listeners: Sequence[Listener]) -> Iterator[tuple[Listener, CollectionConfig]]:
+    """Those that are set up; a model that went, or that the settings no longer let workflows use, is not an error."""
     for listener in listeners:
         config = cast(CollectionConfig, listener.config)
         if config.collection is None or config.mode is None:
             continue
         try:
-            model = config.model
+            # Made now, so that no save meets what is wrong with them.
+            _made = (config.model, config.alias, config.tree, config.columns)
         except Invalid as error:
-            logger.warning("Workflow %s listens to nothing: %s", listener.workflow_id, error)
-            continue
-        if config.mode == DELETE:
-            # A child's delete deletes its parent row too, and Django says so itself.
-            for cls in _family(model):
-                if cls._meta.concrete_model is model._meta.concrete_model:
-                    deleted[cls].append(listener)
-            continue
-        for cls in _family(model):
-            saved[cls].append(listener)
-            if config.watches_changes:
-                known = changeable(model)
-                compared[cls].update(column for name in config.changed if (column := known.get(name)))
-    before = (_saved, _deleted, _compared)
-    _saved = {cls: tuple(found) for cls, found in saved.items()}
-    _deleted = {cls: tuple(found) for cls, found in deleted.items()}
-    _compared = {cls: tuple(sorted(found)) for cls, found in compared.items()}
-    for signal, receiver, old, new in (
-        (post_save, _on_save, before[0], _saved),
-        (post_delete, _on_delete, before[1], _deleted),
-        (pre_save, _on_saving, before[2], _compared),
-    ):
-        for cls in old.keys() - new.keys():
-            signal.disconnect(receiver, sender=cls, dispatch_uid="sluice")
-        for cls in new.keys() - old.keys():
-            signal.connect(receiver, sender=cls, dispatch_uid="sluice")
+            logger.warning("Workflow %s is enabled but listens to nothing: %s", listener.workflow_id, error)
+        else:
+            yield listener, config
 
 
-def _family(model: type[Model]) -> Iterator[type[Model]]:
-    """The model, its proxies and its children: their saves are saves of the model."""
-    return (cls for cls in apps.get_models(include_auto_created=True) if issubclass(cls, model))
+def _reconnect(signal: Any, receiver: Any, old: Mapping[type[Model], Any], new: Mapping[type[Model], Any]) -> None:
+    for cls in old.keys() - new.keys():
+        signal.disconnect(receiver, sender=cls, dispatch_uid="sluice.rows")
+    for cls in new.keys() - old.keys():
+        signal.connect(receiver, sender=cls, dispatch_uid="sluice.rows")
+
+
+def _family(model: type[Model], *, children: bool) -> Iterator[type[Model]]:
+    """The model, its proxies and its children, whose saves are saves of the model.
+
+    Their deletes are not asked for: with a child Django deletes, and announces, the parent's row.
+    """
+    for cls in apps.get_models(include_auto_created=True):
+        if issubclass(cls, model) and (children or cls._meta.concrete_model is model._meta.concrete_model):
+            yield cls
 
 
 # -- the moments -------------------------------------------------------------------------------------------------------
@@ -129,7 +136,9 @@ def _save_base(original: Callable[..., None]) -> Callable[..., None]:
 def _on_saving(sender: type[Model], instance: Model, raw: bool, using: str, update_fields: Any, **_: Any) -> None:
     """Notes what the row holds, of the columns that somebody compares."""
     instance.__dict__.pop(_BEFORE, None)
-    if raw or instance.pk is None or ambient.silent() or instance._state.adding and sender._meta.pk.has_default():
+    key = sender._meta.pk
+    made_here = instance._state.adding and (key.has_default() or key.has_db_default())
+    if raw or instance.pk is None or made_here or ambient.silent():
         return
     columns = _compared.get(sender, ())
     if update_fields is not None:
@@ -179,13 +188,12 @@ def _fire(events: list[Event], using: str) -> None:
 
 
 def _run(event: Event, using: str) -> None:
-    if connections[using].vendor == "sqlite":
-        # Its one writer is the caller's transaction; the run's own rows would wait for it for ever.
-        transaction.on_commit(lambda: _run_late(event), using=using)
-        return
-    result = dispatch([event])
-    ended = result[0] if result else None
-    if event.listener.config.rollback_on_failure and (ended is None or (ended.status or 0) < 0):
+    engine = engine_alias()
+    if connections[engine].vendor == "sqlite" and connections[engine].in_atomic_block:
+        # SQLite's one writer is the caller's transaction; the run's own rows would wait for it for ever. The run keeps
+        # the context of the save: by the commit, who saved and which runs led here is no longer there to be read.
+        transaction.on_commit(partial(copy_context().run, _run_late, event), using=engine)
+    elif _failed(event):
         if connections[using].in_atomic_block:
             # Whoever catches this inside the transaction can't commit half of it.
             transaction.set_rollback(True, using=using)
@@ -193,26 +201,28 @@ def _run(event: Event, using: str) -> None:
 
 
 def _run_late(event: Event) -> None:
-    result = dispatch([event])
-    ended = result[0] if result else None
-    if event.listener.config.rollback_on_failure and (ended is None or (ended.status or 0) < 0):
-        logger.warning("Workflow %s failed; SQLite had committed the row already.", event.listener.workflow_id)
+    if _failed(event):
+        logger.warning("Workflow %s failed; the row it should undo was committed.", event.listener.workflow_id)
+
+
+def _failed(event: Event) -> bool:
+    """Runs it; whether the row must not stay."""
+    (ended,) = dispatch([event]) or (None,)
+    return event.listener.config.rollback_on_failure and (ended is None or (ended.status or 0) < 0)
 
 
 # -- what the events carry ---------------------------------------------------------------------------------------------
 
 
 def _changed(config: CollectionConfig, instance: Model, before: Mapping[str, Any]) -> bool:
-    known = changeable(config.model)
-    columns = {column for name in config.changed if (column := known.get(name))}
-    return any(column in before and _differs(instance, column, before[column]) for column in columns)
+    return any(column in before and _differs(instance, column, before[column]) for column in config.columns)
 
 
 def _differs(instance: Model, column: str, old: Any) -> bool:
     new = instance.__dict__.get(column, old)
     if hasattr(new, "resolve_expression"):
         return True
-    field = instance._meta.get_field(column)
+    field = cast("Field[Any, Any]", instance._meta.get_field(column))
     try:
         new = field.to_python(new)
     except Exception:
@@ -243,6 +253,6 @@ class _Rows:
         missing = object()
         for field in shown_fields(type(self.instance)):
             value = held.get(field.attname, missing)
-            if value is missing or hasattr(value, "resolve_expression"):
+            if value is missing or hasattr(value, "resolve_expression") or getattr(field, "generated", False):
                 return True
         return False

@@ -16,7 +16,7 @@ MakeStep = Callable[..., Step]
 def _make_node(
     kind: type[Instruction[Any]], config: Any = None, branches: Mapping[int, int] | None = None
 ) -> GraphNode:
-    """A node with id 1 and key "n1"; `branches` says how many nodes stand in each (their ids: index * 10 + 10, + 11 ...)."""
+    """A node with id 1 and key "n1"; `branches`: how many nodes stand in each (ids index * 10 + 10, + 11 ...)."""
     node = GraphNode(1, "n1", kind.type, "", config or {}, {}, None)
     node.__dict__["instruction"] = kind()
     for index, length in sorted((branches or {}).items()):
@@ -40,7 +40,7 @@ def make_node() -> MakeNode:
 
 @pytest.fixture
 def make_step() -> MakeStep:
-    """`make_step(Kind, config, branches=..., scope=..., job=..., **fields of Step)`, or with a node instead of Kind, config."""
+    """`make_step(Kind, config, branches, scope, job, **fields of Step)`; a node may stand for the first three."""
 
     def make(
         kind: type[Instruction[Any]] | GraphNode,

@@ -15,7 +15,7 @@ Drive = Callable[..., tuple[Outcome, list[Any]]]
 
 @pytest.fixture
 def drive(make_node: Any, make_step: Any) -> Drive:
-    """Runs a loop as the engine does: each round ends with the next status. Answers the last outcome and each round's item."""
+    """Runs a loop as the engine does, each round ending with the next status: (the last outcome, each round's item)."""
 
     def drive(config: Any, statuses: Iterable[int] = (1,) * 99, **scope: Any) -> tuple[Outcome, list[Any]]:
         node: GraphNode = make_node(Loop, config, {0: 1})

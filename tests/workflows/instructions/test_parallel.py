@@ -13,7 +13,7 @@ Drive = Callable[..., tuple[Outcome, list[int]]]
 
 
 class Engine:
-    """Plays the engine for one parallel node: a branch ends or waits, then the next may start, then waiting ones end."""
+    """Plays the engine for one parallel node: a branch ends or waits, then the next may start."""
 
     def __init__(self, make_step: Any, node: GraphNode) -> None:
         self.make_step, self.node = make_step, node

@@ -98,7 +98,10 @@ def _descending(order: Any) -> bool:
 
 @function("unique")
 def _unique(values: Any) -> list[Any]:
-    return list({sort_key(value): value for value in reversed(items(values, "unique"))}.values())[::-1]
+    found: dict[Any, Any] = {}
+    for value in items(values, "unique"):
+        found.setdefault(sort_key(value), value)
+    return list(found.values())
 
 
 @function("flatten")

@@ -84,7 +84,9 @@ def _rows(meter: Meter, pairs: tuple[Any, ...]) -> list[bool]:
 def _chosen(meter: Meter, values: Any, pairs: tuple[Any, ...], name: str) -> list[Any]:
     rows = _rows(meter, pairs)
     found = list(flat(meter, [values]))[: len(rows)]
-    return [number(value, f"{name}()") for value, wanted in zip(found, rows, strict=False) if wanted and value is not None]
+    return [
+        number(value, f"{name}()") for value, wanted in zip(found, rows, strict=False) if wanted and value is not None
+    ]
 
 
 @function("MATCH")
@@ -130,11 +132,11 @@ def _xlookup(value: Any, values: Any, results: Any, fallback: Any = None) -> Any
     return fallback if place is None else _nth(results, place, "XLOOKUP()")
 
 
-@function("find")
+@function("findBy")
 def _find_row(values: Any, key: Any, value: Any) -> Any:
     """The first object of the list whose key has the value."""
     name = to_text(key)
-    return next((item for item in items(values, "find") if equal(step(item, name), value)), None)
+    return next((item for item in items(values, "findBy") if equal(step(item, name), value)), None)
 
 
 def _nth(values: Any, index: Any, what: str) -> Any:

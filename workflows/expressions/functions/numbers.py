@@ -227,12 +227,12 @@ def _is_integer(x: Any) -> bool:
     return found is not None and float(found).is_integer()
 
 
-@function("EVEN", "isEven")
+@function("isEven")
 def _is_even(x: Any) -> bool:
     return number(x, "isEven()") % 2 == 0
 
 
-@function("ODD", "isOdd")
+@function("isOdd")
 def _is_odd(x: Any) -> bool:
     return number(x, "isOdd()") % 2 == 1
 

@@ -43,7 +43,10 @@ def _product(meter: Meter, *values: Any) -> Any:
 
 @function("SUMPRODUCT", "dot")
 def _sum_product(meter: Meter, first: Any, *rest: Any) -> Any:
-    columns = [numbers_in(meter, items(column, "SUMPRODUCT"), "SUMPRODUCT") for column in (first, *rest)]
+    columns = [
+        [number(value or 0, "SUMPRODUCT()") for value in flat(meter, items(column, "SUMPRODUCT"))]
+        for column in (first, *rest)
+    ]
     if len({len(column) for column in columns}) > 1:
         raise ExpressionError(_("SUMPRODUCT() needs lists of one length."))
     return total([finite(math.prod(row)) or 0 for row in zip(*columns, strict=True)])
@@ -117,8 +120,7 @@ def _extreme(meter: Meter, values: Any, sign: int, name: str) -> Any:
         order = 1 if best is None else compare(value, best)
         if order is None:
             raise ExpressionError(
-                _("%(name)s() can't compare %(a)s with %(b)s.")
-                % {"name": name, "a": shown(value), "b": shown(best)}
+                _("%(name)s() can't compare %(a)s with %(b)s.") % {"name": name, "a": shown(value), "b": shown(best)}
             )
         if best is None or order * sign > 0:
             best = value

@@ -1,0 +1,1 @@
+from tests.api import client  # noqa: F401

@@ -1,0 +1,597 @@
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.workflows.kinds import graph, outline, plant, spare
+from workflows import editing
+from workflows.errors import Frozen, Invalid, NotFound
+from workflows.models import Node, Workflow
+
+pytestmark = [pytest.mark.engine, pytest.mark.django_db, pytest.mark.usefixtures("registered")]
+
+
+@pytest.fixture
+def user():
+    return get_user_model().objects.create_user("ann")
+
+
+def place(nodes, upstream, index=None):
+    return {"upstream": nodes[upstream] if upstream else None, "branch_index": index}
+
+
+INSERTIONS = [
+    pytest.param("", None, None, "x", id="first-of-all"),
+    pytest.param("a", None, None, "x a", id="case31-head"),
+    pytest.param("a b", "a", None, "a x b", id="case32-between"),
+    pytest.param("a b", "b", None, "a b x", id="case39-tail"),
+    pytest.param("A b", "A", 0, "A(0: x) b", id="empty-branch"),
+    pytest.param("A(0: b c) d", "A", 0, "A(0: x b c) d", id="case33-branch-head"),
+    pytest.param("A(0: b c) d", "b", None, "A(0: b x c) d", id="inside-a-branch"),
+    pytest.param("A(0: b) d", "b", None, "A(0: b x) d", id="tail-of-a-branch"),
+    pytest.param("A(0: b) d", "A", None, "A(0: b) x d", id="after-a-branching-node"),
+    pytest.param("A(0: b)", "A", -3, "A(-3: x; 0: b)", id="any-index"),
+    pytest.param("a b", None, 5, "x a b", id="a-branch-of-nothing-is-the-head"),
+]
+
+
+@pytest.mark.parametrize(("before", "upstream", "index", "after"), INSERTIONS)
+def test_add(before, upstream, index, after):
+    workflow = spare()
+    nodes = plant(workflow, before)
+    node = editing.add_node(workflow, type="t-plain", title="x", **place(nodes, upstream, index))
+    assert outline(workflow) == after
+    stored = Node.objects.get(pk=node.pk)
+    assert (node.upstream_id, node.downstream_id, node.branch_index) == (
+        stored.upstream_id,
+        stored.downstream_id,
+        stored.branch_index,
+    )
+
+
+@pytest.mark.parametrize(("before", "upstream", "index", "after"), [row for row in INSERTIONS if row.values[0]])
+def test_copy(before, upstream, index, after):
+    workflow = spare()
+    nodes = plant(workflow, before)
+    origin = next(iter(nodes.values()))
+    Node.objects.filter(pk=origin.pk).update(config={"amount": 7}, policy={"timeout": 5})
+    copy = editing.copy_node(origin, **place(nodes, upstream, index))
+    assert (copy.title, copy.type, copy.config, copy.policy) == (
+        origin.title,
+        origin.type,
+        {"amount": 7},
+        {"timeout": 5},
+    )
+    assert copy.key != origin.key
+    Node.objects.filter(pk=copy.pk).update(title="x")
+    assert outline(workflow) == after
+
+
+def test_copy_with_another_configuration():
+    nodes = plant(spare(), "a")
+    copy = editing.copy_node(nodes["a"], upstream=nodes["a"], config={"amount": 3})
+    assert Node.objects.get(pk=copy.pk).config == {"amount": 3}
+
+
+@pytest.mark.parametrize(
+    ("before", "moved", "upstream", "index", "after"),
+    [
+        pytest.param("a b c", "c", None, None, "c a b", id="case50-to-the-head"),
+        pytest.param("a b c", "a", "b", None, "b a c", id="down-its-line"),
+        pytest.param("a b c", "a", "c", None, "b c a", id="to-the-tail"),
+        pytest.param("a b c", "c", "a", None, "a c b", id="up-its-line"),
+        pytest.param("A(0: b) c", "c", "A", 0, "A(0: c b)", id="case51-occupied-branch"),
+        pytest.param("A(0: b) c", "c", "A", 1, "A(0: b; 1: c)", id="empty-branch"),
+        pytest.param("A(0: b c) d", "b", "d", None, "A(0: c) d b", id="case53-branch-head-out"),
+        pytest.param("A(0: b c) d", "b", "A", 1, "A(0: c; 1: b) d", id="case53-to-another-branch"),
+        pytest.param("A(0: b c) d", "b", "c", None, "A(0: c b) d", id="head-of-a-branch-down"),
+        pytest.param("A(0: b c) d", "c", "A", 0, "A(0: c b) d", id="to-the-head-of-its-branch"),
+        pytest.param("A(0: b) d", "b", "A", None, "A b d", id="out-of-its-only-branch"),
+        pytest.param("A(0: b c; 1: d) e", "A", "e", None, "e A(0: b c; 1: d)", id="branches-travel"),
+        pytest.param("A(0: B(0: c) d) E", "B", "E", 0, "A(0: d) E(0: B(0: c))", id="branches-travel-into-a-branch"),
+        pytest.param("a B(0: c)", "a", "c", None, "B(0: c a)", id="into-a-branch-behind-it"),
+        pytest.param("a B", "a", "B", 0, "B(0: a)", id="under-what-followed"),
+        pytest.param("a b", "b", None, 7, "b a", id="a-branch-of-nothing-is-the-head"),
+    ],
+)
+def test_move(before, moved, upstream, index, after):
+    workflow = spare()
+    nodes = plant(workflow, before)
+    node = nodes[moved]
+    editing.move_node(node, **place(nodes, upstream, index))
+    assert outline(workflow) == after
+    stored = Node.objects.get(pk=node.pk)
+    assert (node.upstream_id, node.downstream_id, node.branch_index) == (
+        stored.upstream_id,
+        stored.downstream_id,
+        stored.branch_index,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "moved", "upstream", "index", "field", "sentence"),
+    [
+        pytest.param("a b", "a", None, None, "upstream", "stands there already", id="case52-head-to-the-head"),
+        pytest.param("a b", "b", "a", None, "upstream", "stands there already", id="case52-present-place"),
+        pytest.param("A(0: b)", "b", "A", 0, "upstream", "stands there already", id="case52-present-branch"),
+        pytest.param("a b", "a", "a", None, "upstream", "can't follow itself", id="case52-itself"),
+        pytest.param("A b", "A", "A", 0, "upstream", "can't follow itself", id="own-branch"),
+        pytest.param("A(0: b) c", "A", "b", None, "upstream", "own branches", id="under-a-child"),
+        pytest.param("A(0: B(2: c d)) e", "A", "d", None, "upstream", "own branches", id="under-a-grandchild"),
+        pytest.param("A(0: B) c", "A", "B", 1, "upstream", "own branches", id="into-a-childs-branch"),
+        pytest.param("A b", "b", "A", "1", "branch_index", "whole number", id="case52-text-as-index"),
+        pytest.param("A b", "b", "A", True, "branch_index", "whole number", id="case52-truth-as-index"),
+        pytest.param("A b", "b", "A", 2**31, "branch_index", "whole number", id="case52-large-index"),
+        pytest.param("a b", "b", "a", 0, "branch_index", "has no branch 0", id="branch-of-a-plain-kind"),
+    ],
+)
+def test_move_refused(text, moved, upstream, index, field, sentence):
+    workflow = spare()
+    nodes = plant(workflow, text)
+    with pytest.raises(Invalid, match=sentence) as raised:
+        editing.move_node(nodes[moved], **place(nodes, upstream, index))
+    assert raised.value.field == field
+    assert outline(workflow) == text
+
+
+@pytest.mark.parametrize("operation", ["add", "copy", "move"])
+@pytest.mark.parametrize(
+    ("upstream", "error", "sentence"),
+    [
+        pytest.param("other", Invalid, "belongs to another workflow", id="case52-other-workflow"),
+        pytest.param(2**40, NotFound, "no node", id="case52-missing"),
+        pytest.param(2**70, NotFound, "no node", id="beyond-any-id"),
+        pytest.param("1; drop", Invalid, "whole number", id="text"),
+    ],
+)
+def test_upstream_must_be_there(operation, upstream, error, sentence):
+    workflow = spare()
+    nodes = plant(workflow, "a b")
+    if upstream == "other":
+        upstream = plant(spare(), "z")["z"]
+    edits = {
+        "add": lambda: editing.add_node(workflow, type="t-plain", upstream=upstream),
+        "copy": lambda: editing.copy_node(nodes["b"], upstream=upstream),
+        "move": lambda: editing.move_node(nodes["b"], upstream=upstream),
+    }
+    with pytest.raises(error, match=sentence) as raised:
+        edits[operation]()
+    assert raised.value.field == "upstream"
+    assert outline(workflow) == "a b"
+
+
+@pytest.mark.parametrize(
+    ("before", "removed", "keep", "after"),
+    [
+        pytest.param("a", "a", None, "", id="only-node"),
+        pytest.param("a b c", "a", None, "b c", id="head"),
+        pytest.param("a b c", "b", None, "a c", id="middle"),
+        pytest.param("a b c", "c", None, "a b", id="tail"),
+        pytest.param("A(0: b c) d", "b", None, "A(0: c) d", id="branch-head"),
+        pytest.param("A(0: b) d", "b", None, "A d", id="only-node-of-a-branch"),
+        pytest.param("a B(0: c D(1: e; 4: f)) g", "B", None, "a g", id="case41-nested-branches"),
+        pytest.param("B(0: c)", "B", None, "", id="all"),
+        pytest.param("x X(0: b) d", "X", 0, "x b d", id="case43-keep"),
+        pytest.param("X(0: a b) d", "X", 0, "a b d", id="case44-keep-two"),
+        pytest.param("X(0: a; 1: b C(0: e)) d", "X", 1, "b C(0: e) d", id="others-go"),
+        pytest.param("A(0: X(2: b c) d)", "X", 2, "A(0: b c d)", id="keep-at-a-branch-head"),
+        pytest.param("X(0: a b)", "X", 0, "a b", id="keep-without-a-follower"),
+    ],
+)
+def test_remove(before, removed, keep, after):
+    workflow = spare()
+    nodes = plant(workflow, before)
+    editing.remove_node(nodes[removed], keep_branch=keep)
+    assert outline(workflow) == after
+
+
+@pytest.mark.parametrize(
+    ("keep", "sentence"),
+    [
+        pytest.param(1, "no nodes to keep; there are: 0, 2", id="case42-not-there"),
+        pytest.param("0", "whole number", id="case42-not-a-number"),
+        pytest.param(False, "whole number", id="case42-truth"),
+    ],
+)
+def test_remove_keeps_only_what_is_there(keep, sentence):
+    workflow = spare()
+    nodes = plant(workflow, "A(0: b; 2: c) d")
+    with pytest.raises(Invalid, match=sentence) as raised:
+        editing.remove_node(nodes["A"], keep_branch=keep)
+    assert raised.value.field == "keep_branch"
+    assert outline(workflow) == "A(0: b; 2: c) d"
+
+
+@pytest.mark.parametrize(
+    ("before", "index", "shift", "after"),
+    [
+        pytest.param("A(0: b; 1: C(0: d) e; 2: f) g", 1, True, "A(0: b; 1: f) g", id="case47-shift"),
+        pytest.param("A(0: b; 2: c; 3: d)", 1, True, "A(0: b; 1: c; 2: d)", id="case48-shift-of-an-empty-branch"),
+        pytest.param("A(0: b; 1: c; 2: d)", 1, False, "A(0: b; 2: d)", id="case49-no-shift"),
+        pytest.param("A(0: b; 1: c; 2: d; 3: e)", 0, True, "A(0: c; 1: d; 2: e)", id="shift-of-all"),
+        pytest.param("A(0: b)", 5, False, "A(0: b)", id="nothing-to-do"),
+    ],
+)
+def test_remove_branch(before, index, shift, after):
+    workflow = spare()
+    nodes = plant(workflow, before)
+    editing.remove_branch(nodes["A"], index, shift=shift)
+    assert outline(workflow) == after
+
+
+def test_remove_branch_wants_a_number():
+    nodes = plant(spare(), "A(0: b)")
+    with pytest.raises(Invalid) as raised:
+        editing.remove_branch(nodes["A"], None)
+    assert raised.value.field == "branch_index"
+
+
+FROZEN = {
+    "case30-add": lambda workflow, nodes: editing.add_node(workflow, type="t-plain"),
+    "change": lambda workflow, nodes: editing.change_node(nodes["A"], title="z"),
+    "copy": lambda workflow, nodes: editing.copy_node(nodes["A"], upstream=None),
+    "move": lambda workflow, nodes: editing.move_node(nodes["c"], upstream=None),
+    "case40-remove": lambda workflow, nodes: editing.remove_node(nodes["c"]),
+    "case46-remove-branch": lambda workflow, nodes: editing.remove_branch(nodes["A"], 0),
+}
+
+
+@pytest.mark.parametrize("edit", FROZEN.values(), ids=FROZEN)
+def test_a_version_that_has_runs_is_read_only(edit):
+    workflow = spare()
+    nodes = plant(workflow, "A(0: b) c")
+    # The object at hand may be older than the first run.
+    Workflow.objects.filter(pk=workflow.pk).update(frozen_at=timezone.now())
+    with pytest.raises(Frozen, match="make a new version"):
+        edit(workflow, nodes)
+    assert outline(workflow) == "A(0: b) c"
+
+
+def test_a_deleted_version_and_a_deleted_node_are_not_found():
+    workflow = spare()
+    nodes = plant(workflow, "a b")
+    editing.remove_node(nodes["a"])
+    with pytest.raises(NotFound, match="no node"):
+        editing.change_node(nodes["a"], title="z")
+    Workflow.objects.all().delete()
+    with pytest.raises(NotFound, match="was deleted"):
+        editing.add_node(workflow, type="t-plain")
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "sentence"),
+    [
+        pytest.param({"type": "t-none"}, "type", "no node type 't-none'", id="case54-unknown"),
+        pytest.param({"type": None}, "type", "no node type", id="case54-missing"),
+        pytest.param({"type": ["t-plain"]}, "type", "no node type", id="case54-no-text"),
+        pytest.param({"config": {"amount": "much"}}, "config.amount", "valid integer", id="schema"),
+        pytest.param({"config": {"wrong": True}}, "config.wrong", "This is wrong", id="check"),
+        pytest.param({"config": ["amount"]}, "config", "object of keys", id="no-object"),
+        pytest.param({"config": {"a": {"b": "\x00"}}}, "config.a.b", "NUL", id="nul"),
+        pytest.param({"config": {"a": float("nan")}}, "config.a", "finite", id="nan"),
+        pytest.param({"policy": {"retry": {"attempts": 0}}}, "policy.retry.attempts", "greater than", id="policy"),
+        pytest.param({"policy": [1]}, "policy", "object of keys", id="policy-no-object"),
+        pytest.param({"title": "x" * 256}, "title", "255", id="long-title"),
+        pytest.param({"title": "\x00"}, "title", "NUL", id="nul-in-the-title"),
+        pytest.param({"title": "\ud800"}, "title", "surrogate", id="half-a-character"),
+    ],
+)
+def test_bad_fields(fields, path, sentence):
+    workflow = spare()
+    with pytest.raises(Invalid, match=sentence) as raised:
+        editing.add_node(workflow, **{"type": "t-plain", **fields})
+    assert raised.value.field == path
+    assert path in raised.value.errors
+    assert not workflow.nodes.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"config": {"amount": "much"}}, "config.amount"),
+        ({"config": None}, "config"),
+        ({"policy": {"timeout": -1}}, "policy.timeout"),
+        ({"policy": None}, "policy"),
+        ({"title": None}, "title"),
+    ],
+)
+def test_bad_changes(fields, path):
+    nodes = plant(spare(), "a")
+    with pytest.raises(Invalid) as raised:
+        editing.change_node(nodes["a"], **fields)
+    assert raised.value.field == path
+    assert Node.objects.get().title == nodes["a"].title == "a"
+
+
+def test_change():
+    nodes = plant(spare(), "a b")
+    row = editing.change_node(nodes["a"], title="z", config={"amount": 4, "more": "kept"}, policy={"timeout": 9})
+    stored = Node.objects.get(pk=nodes["a"].pk)
+    for node in (row, stored, nodes["a"]):
+        assert (node.title, node.config, node.policy) == ("z", {"amount": 4, "more": "kept"}, {"timeout": 9})
+    assert stored.downstream_id == nodes["b"].pk
+
+
+def test_change_of_one_field_leaves_the_others():
+    nodes = plant(spare(), "a")
+    Node.objects.update(title="renamed meanwhile")
+    editing.change_node(nodes["a"], config={"amount": 4})
+    assert Node.objects.get().title == nodes["a"].title == "renamed meanwhile"
+
+
+class TestBranchesOfAKind:
+    @pytest.fixture
+    def cases(self):
+        workflow = spare()
+        return editing.add_node(workflow, type="t-cases", title="C", config={"cases": 2})
+
+    def test_allowed(self, cases):
+        editing.add_node(cases.workflow, type="t-plain", title="x", upstream=cases, branch_index=1)
+        assert outline(cases.workflow) == "C(1: x)"
+
+    def test_refused(self, cases):
+        with pytest.raises(Invalid, match="has no branch 2; it may have: 0, 1") as raised:
+            editing.add_node(cases.workflow, type="t-plain", upstream=cases, branch_index=2)
+        assert raised.value.field == "branch_index"
+
+    def test_a_change_may_not_strand_nodes(self, cases):
+        editing.add_node(cases.workflow, type="t-plain", title="x", upstream=cases, branch_index=1)
+        with pytest.raises(Invalid, match="has no branch 1") as raised:
+            editing.change_node(cases, config={"cases": 1})
+        assert raised.value.field == "config"
+        assert Node.objects.get(pk=cases.pk).config == {"cases": 2}
+
+    def test_a_branch_of_a_broken_node(self, cases):
+        Node.objects.update(config={"cases": "many"})
+        with pytest.raises(Invalid, match="C must be put right first") as raised:
+            editing.add_node(cases.workflow, type="t-plain", upstream=cases, branch_index=1)
+        assert raised.value.field == "branch_index"
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_limit_of_nodes(settings, limit):
+    settings.SLUICE = {"NODES_LIMIT": 2}
+    workflow = spare()
+    nodes = plant(workflow, "a b"[: 2 * limit])
+    edits = [
+        lambda: editing.add_node(workflow, type="t-plain", title="x"),
+        lambda: editing.copy_node(nodes["a"], upstream=None),
+    ]
+    for edit in edits[limit == 1 :]:
+        if limit == 1:
+            edit()
+        else:
+            with pytest.raises(Invalid, match="at most 2 nodes"):
+                edit()
+    assert workflow.nodes.count() == 2
+
+
+EDITS = {
+    "case29-add": lambda workflow, nodes, by: editing.add_node(workflow, type="t-plain", by=by),
+    "case35-change": lambda workflow, nodes, by: editing.change_node(nodes["A"], title="z", by=by),
+    "copy": lambda workflow, nodes, by: editing.copy_node(nodes["A"], upstream=None, by=by),
+    "move": lambda workflow, nodes, by: editing.move_node(nodes["c"], upstream=None, by=by),
+    "remove": lambda workflow, nodes, by: editing.remove_node(nodes["c"], by=by),
+    "remove-branch": lambda workflow, nodes, by: editing.remove_branch(nodes["A"], 0, by=by),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_an_edit_is_stamped_on_its_version(edit, user):
+    workflow = spare()
+    nodes = plant(workflow, "A(0: b) c")
+    edit(workflow, nodes, user)
+    stored = Workflow.objects.get()
+    assert stored.updated_by_id == user.pk
+    assert stored.updated_at > workflow.updated_at
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_an_edit_costs_few_queries(edit, django_assert_max_num_queries):
+    workflow = spare()
+    nodes = plant(workflow, "A(0: b; 1: e f g) c")
+    # Savepoint and release, workflow, nodes, the node itself, three for links, the stamp.
+    with django_assert_max_num_queries(9):
+        edit(workflow, nodes, None)
+
+
+class TestPermissions:
+    """Whoever saves a node that writes a model needs the model's own permission."""
+
+    writing = {"writes": "auth.Group"}
+
+    @pytest.fixture(autouse=True)
+    def _usable(self, settings):
+        settings.SLUICE = {"MODELS": ["*", "auth.Group"]}
+
+    def test_refused(self, user):
+        workflow = spare()
+        nodes = plant(workflow, "a")
+        for edit in (
+            lambda: editing.add_node(workflow, type="t-plain", config=self.writing, by=user),
+            lambda: editing.change_node(nodes["a"], config=self.writing, by=user),
+            lambda: editing.copy_node(nodes["a"], upstream=None, config=self.writing, by=user),
+        ):
+            with pytest.raises(Invalid, match=r"auth\.add_group") as raised:
+                edit()
+            assert raised.value.field == "config.collection"
+        assert outline(workflow) == "a"
+
+    def test_of_who_may(self, user):
+        user.user_permissions.add(Permission.objects.get(codename="add_group"))
+        editing.add_node(spare(), type="t-plain", config=self.writing, by=user)
+
+    def test_of_the_system(self):
+        editing.add_node(spare(), type="t-plain", config=self.writing)
+
+    def test_of_a_model_that_is_none(self, user):
+        with pytest.raises(Invalid) as raised:
+            editing.add_node(spare(), type="t-plain", config={"writes": "nowhere.Nothing"}, by=user)
+        assert raised.value.field.startswith("config")
+
+
+def test_rows_that_form_no_tree_are_not_edited():
+    workflow = spare()
+    nodes = plant(workflow, "a b")
+    Node.objects.filter(pk=nodes["b"].pk).update(downstream=nodes["a"])
+    with pytest.raises(Invalid, match="form a tree"):
+        editing.remove_node(nodes["a"])
+
+
+# -- any sequence of edits, against a model of nested lists ----------------------------------------------------------
+
+
+class Step:
+    """A node of the model: a name and lines of nodes by branch."""
+
+    def __init__(self, name, fork):
+        self.name = name
+        self.fork = fork
+        self.branches = {}
+
+    def all(self):
+        yield self
+        for line in self.branches.values():
+            for step in line:
+                yield from step.all()
+
+
+class Model:
+    def __init__(self):
+        self.line = []
+        self.made = 0
+
+    def all(self):
+        return [found for step in self.line for found in step.all()]
+
+    def where(self, step):
+        """The line a step stands in, and its position there."""
+        lines = [self.line, *(line for one in self.all() for line in one.branches.values())]
+        return next((line, line.index(step)) for line in lines if step in line)
+
+    def new(self, like=None):
+        self.made += 1
+        return Step(f"n{self.made}", like.fork if like else self.made % 2 == 1)
+
+    def insert(self, step, upstream, index):
+        if upstream is None:
+            self.line.insert(0, step)
+        elif index is None:
+            line, position = self.where(upstream)
+            line.insert(position + 1, step)
+        else:
+            upstream.branches.setdefault(index, []).insert(0, step)
+
+    def stands(self, step, upstream, index):
+        """Whether it is there already."""
+        line, position = self.where(step)
+        if upstream is None:
+            return line is self.line and position == 0
+        if index is None:
+            return position > 0 and line[position - 1] is upstream
+        return position == 0 and upstream.branches.get(index) is line
+
+    def remove(self, step, keep):
+        line, position = self.where(step)
+        line[position : position + 1] = step.branches[keep] if keep is not None else []
+
+    def remove_branch(self, step, index, shift):
+        step.branches.pop(index, None)
+        if shift:
+            step.branches = {i - 1 if i > index else i: line for i, line in step.branches.items()}
+
+    def text(self):
+        return " ".join(map(self._text, self.line))
+
+    def _text(self, step):
+        branches = [
+            f"{index}: {' '.join(map(self._text, line))}" for index, line in sorted(step.branches.items()) if line
+        ]
+        return f"{step.name}({'; '.join(branches)})" if branches else step.name
+
+
+class Twins:
+    """The same edits made to the model and to a workflow."""
+
+    def __init__(self):
+        self.model = Model()
+        self.workflow = spare()
+        self.nodes = {}
+
+    def node(self, step):
+        return Node.objects.get(pk=self.nodes[step.name]) if step else None
+
+    def pick(self, number):
+        steps = self.model.all()
+        return steps[number % len(steps)] if steps else None
+
+    def place(self, number, index):
+        steps = [None, *self.model.all()]
+        upstream = steps[number % len(steps)]
+        return upstream, index if upstream is not None and upstream.fork else None
+
+    def add(self, a, b, index):
+        step, (upstream, index) = self.model.new(), self.place(a, index)
+        kind = "t-fork" if step.fork else "t-plain"
+        node = editing.add_node(
+            self.workflow, type=kind, title=step.name, upstream=self.node(upstream), branch_index=index
+        )
+        self.nodes[step.name] = node.pk
+        self.model.insert(step, upstream, index)
+
+    def copy(self, a, b, index):
+        origin, (upstream, index) = self.pick(b), self.place(a, index)
+        if origin is None:
+            return
+        step = self.model.new(origin)
+        node = editing.copy_node(self.node(origin), upstream=self.node(upstream), branch_index=index)
+        self.nodes[step.name] = node.pk
+        Node.objects.filter(pk=node.pk).update(title=step.name)
+        self.model.insert(step, upstream, index)
+
+    def move(self, a, b, index):
+        step, (upstream, index) = self.pick(b), self.place(a, index)
+        if step is None:
+            return
+        refused = upstream in step.all() or self.model.stands(step, upstream, index)
+        try:
+            editing.move_node(self.node(step), upstream=self.node(upstream), branch_index=index)
+        except Invalid:
+            assert refused
+            return
+        assert not refused
+        line, position = self.model.where(step)
+        del line[position]
+        self.model.insert(step, upstream, index)
+
+    def remove(self, a, b, index):
+        step = self.pick(b)
+        if step is None:
+            return
+        keep = index if step.branches.get(index) and a % 2 else None
+        editing.remove_node(self.node(step), keep_branch=keep)
+        self.model.remove(step, keep)
+
+    def remove_branch(self, a, b, index):
+        step = self.pick(b)
+        if step is None or not step.fork:
+            return
+        editing.remove_branch(self.node(step), index, shift=a % 2 == 1)
+        self.model.remove_branch(step, index, a % 2 == 1)
+
+
+operations = st.sampled_from(["add", "add", "add", "copy", "move", "move", "move", "remove", "remove_branch"])
+numbers = st.integers(0, 40)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(edits=st.lists(st.tuples(operations, numbers, numbers, st.integers(-1, 3)), min_size=1, max_size=30))
+def test_any_sequence_of_edits_keeps_the_tree(edits):
+    twins = Twins()
+    for name, *arguments in edits:
+        getattr(twins, name)(*arguments)
+        # `graph` refuses rows that form no tree.
+        assert outline(twins.workflow) == twins.model.text()
+        assert len(graph(twins.workflow).nodes) == len(twins.model.all())
