@@ -43,9 +43,16 @@ def run(arguments: argparse.Namespace) -> int:
 def _steps(name: str) -> list[tuple[Any, ...]]:
     condition = (
         "condition",
-        {"engine": "math.js", "expression": "{{$context.data.amount}} > 100 and {{$context.data.status}} == 'paid'", "rejectOnFalse": True},
+        {
+            "engine": "math.js",
+            "expression": "{{$context.data.amount}} > 100 and {{$context.data.status}} == 'paid'",
+            "rejectOnFalse": True,
+        },
     )
-    calculation = ("calculation", {"engine": "math.js", "expression": "{{$context.data.amount}} * 1.19 + {{$context.data.shipping}}"})
+    calculation = (
+        "calculation",
+        {"engine": "math.js", "expression": "{{$context.data.amount}} * 1.19 + {{$context.data.shipping}}"},
+    )
     output = ("output", {"value": {"total": "{{$jobsMapByNodeKey.n2}}", "order": "{{$context.data.id}}"}})
     if name == "fan-out-10":
         return [("parallel", {"mode": "all"}, {index: [calculation] for index in range(10)}), output]
@@ -53,12 +60,18 @@ def _steps(name: str) -> list[tuple[Any, ...]]:
 
 
 def _events(workflow: Any, number: int) -> Any:
-    from executions.dispatcher import listener_of
     from workflows.triggers.base import Event
+    from workflows.triggers.listening import listener_of
 
     listener = listener_of(workflow)
     for index in range(number):
-        order = {"id": index, "amount": 150 + index % 7, "status": "paid", "shipping": 4.9, "customer": {"name": "Größe & Sons"}}
+        order = {
+            "id": index,
+            "amount": 150 + index % 7,
+            "status": "paid",
+            "shipping": 4.9,
+            "customer": {"name": "Größe & Sons"},
+        }
         yield Event(listener, {"data": order})
 
 
@@ -140,7 +153,9 @@ def _rows(number: int) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]
         runs = _dicts(cursor, "SELECT * FROM executions_execution WHERE status = 1 ORDER BY id LIMIT %s", [number])
         jobs = defaultdict(list)
         first, last = runs[0]["id"], runs[-1]["id"]
-        for row in _dicts(cursor, "SELECT * FROM executions_job WHERE execution_id BETWEEN %s AND %s ORDER BY id", [first, last]):
+        for row in _dicts(
+            cursor, "SELECT * FROM executions_job WHERE execution_id BETWEEN %s AND %s ORDER BY id", [first, last]
+        ):
             del row["id"]
             jobs[row.pop("execution_id")].append(row)
     ordered = [jobs[run.pop("id")] for run in runs]

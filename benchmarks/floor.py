@@ -36,7 +36,14 @@ _AT_THE_END = ("status", "reason", "error", "due_at", "turn", "agenda", "solo", 
 
 def _insert_queued(connection: Any, runs: list[dict[str, Any]]) -> list[int]:
     columns = list(runs[0])
-    before = {"status": None, "due_at": runs[0]["created_at"], "turn": 0, "started_at": None, "ended_at": None, "output": None}
+    before = {
+        "status": None,
+        "due_at": runs[0]["created_at"],
+        "turn": 0,
+        "started_at": None,
+        "ended_at": None,
+        "output": None,
+    }
     marks = "(" + ", ".join(["%s"] * len(columns)) + ")"
     names = ", ".join(f'"{name}"' for name in columns)
     values = [before.get(name, run[name]) for run in runs for name in columns]
@@ -56,11 +63,23 @@ def _insert_jobs(connection: Any, ids: list[int], jobs: list[list[dict[str, Any]
 def _end(connection: Any, ids: list[int], runs: list[dict[str, Any]]) -> None:
     import json
 
-    types = {"status": "smallint", "turn": "int", "agenda": "jsonb", "output": "jsonb", "solo": "bool", "crashes": "smallint"}
-    record = ", ".join(f'"{name}" {types.get(name, "timestamptz" if name.endswith("_at") else "text")}' for name in _AT_THE_END)
+    types = {
+        "status": "smallint",
+        "turn": "int",
+        "agenda": "jsonb",
+        "output": "jsonb",
+        "solo": "bool",
+        "crashes": "smallint",
+    }
+    record = ", ".join(
+        f'"{name}" {types.get(name, "timestamptz" if name.endswith("_at") else "text")}' for name in _AT_THE_END
+    )
     sets = ", ".join(f'"{name}" = v."{name}"' for name in _AT_THE_END)
     rows = [
-        {"id": pk, **{name: json.loads(run[name]) if name == "output" and run[name] else run[name] for name in _AT_THE_END}}
+        {
+            "id": pk,
+            **{name: json.loads(run[name]) if name == "output" and run[name] else run[name] for name in _AT_THE_END},
+        }
         for pk, run in zip(ids, runs, strict=True)
     ]
     connection.execute(

@@ -48,7 +48,22 @@ def flush() -> None:
 @contextmanager
 def worker(app: str, queues: str, slots: int) -> Iterator[int]:
     """A real Celery worker (prefork), ready to work; its process id."""
-    command = [sys.executable, "-m", "celery", "-A", app, "worker", "-Q", queues, "-c", str(slots), "-l", "ERROR", "-n", f"{app}@bench"]
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        app,
+        "worker",
+        "-Q",
+        queues,
+        "-c",
+        str(slots),
+        "-l",
+        "ERROR",
+        "-n",
+        f"{app}@bench",
+    ]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         _wait_ready(app, process)

@@ -3,7 +3,6 @@
 import logging
 import os
 import threading
-
 from typing import Any
 
 from celery import bootsteps, signals
@@ -66,7 +65,9 @@ def _guard() -> bool:
     if db.vendor == "sqlite":
         return True
     statement, parameter = (
-        ("SELECT pg_try_advisory_lock(%s)", _LOCK_NUMBER) if db.vendor == "postgresql" else ("SELECT GET_LOCK(%s, 0)", _LOCK_NAME)
+        ("SELECT pg_try_advisory_lock(%s)", _LOCK_NUMBER)
+        if db.vendor == "postgresql"
+        else ("SELECT GET_LOCK(%s, 0)", _LOCK_NAME)
     )
     with db.cursor() as cursor:
         cursor.execute(statement, [parameter])
@@ -78,16 +79,18 @@ def _unguard() -> None:
     if db.vendor == "sqlite" or db.connection is None:
         return
     statement, parameter = (
-        ("SELECT pg_advisory_unlock(%s)", _LOCK_NUMBER) if db.vendor == "postgresql" else ("SELECT RELEASE_LOCK(%s)", _LOCK_NAME)
+        ("SELECT pg_advisory_unlock(%s)", _LOCK_NUMBER)
+        if db.vendor == "postgresql"
+        else ("SELECT RELEASE_LOCK(%s)", _LOCK_NAME)
     )
     with db.cursor() as cursor:
         cursor.execute(statement, [parameter])
 
 
-class TickStep(bootsteps.StartStopStep):  # type: ignore[misc]
+class TickStep(bootsteps.StartStopStep):
     """Starts the ticker with the worker and stops it with it."""
 
-    requires = {"celery.worker.components:Timer"}
+    requires = ("celery.worker.components:Timer",)
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
@@ -121,5 +124,3 @@ def _add_step(*, instance: Any, **_: Any) -> None:
 
 def _fresh_slot(**_: Any) -> None:
     wakeup.speak_again()
-
-

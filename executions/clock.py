@@ -4,7 +4,6 @@ import logging
 import time
 from datetime import datetime, timedelta
 
-
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -61,7 +60,8 @@ def _leap(table: str, where: str, column: str, *, by_class: bool) -> list[str]:
                 class_is = "" if solo is None else " AND solo = %s"
                 parameters = [queue] if solo is None else [queue, solo]
                 cursor.execute(
-                    f"SELECT EXISTS (SELECT 1 FROM {name} WHERE {where} AND queue = %s{class_is} AND {column} <= {now})", parameters
+                    f"SELECT EXISTS (SELECT 1 FROM {name} WHERE {where} AND queue = %s{class_is} AND {column} <= {now})",
+                    parameters,
                 )
                 if cursor.fetchone()[0]:
                     due.append(queue)
@@ -74,8 +74,10 @@ def repair_clock() -> int:
         Q(status=None) | Q(agenda__isnull=False), due_at__gt=Now() + AHEAD, ended_at=None, parked=None, paused_at=None
     )
     ids = list(rows.exclude(agenda=[["caller"]]).values_list("id", flat=True)[:1000])
-    return Execution.objects.using(session.alias()).filter(pk__in=ids, due_at__gt=Now() + AHEAD).update(
-        due_at=Now(), turn=F("turn") + 1, updated_at=Now()
+    return (
+        Execution.objects.using(session.alias())
+        .filter(pk__in=ids, due_at__gt=Now() + AHEAD)
+        .update(due_at=Now(), turn=F("turn") + 1, updated_at=Now())
     )
 
 
@@ -136,6 +138,3 @@ class Housekeeping:
             deleted = retain()
             if deleted:
                 logger.info("Retention deleted %d executions.", deleted)
-
-
-

@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,6 @@ from django.utils.translation import gettext as _
 from executions import sync, wakeup
 from executions.models import Execution
 from executions.store import eventkeys, intake, session
-from executions.statuses import ExecutionStatus
 from workflows import ambient
 from workflows.conf import conf
 from workflows.errors import Invalid, NotFound, Refused
@@ -26,6 +26,7 @@ from workflows.options import WorkflowOptions
 from workflows.statuses import JobStatus
 from workflows.triggers import get_trigger
 from workflows.triggers.base import Ended, Event, Listener
+from workflows.triggers.listening import listener_of
 
 logger = logging.getLogger("sluice.dispatcher")
 
@@ -64,10 +65,11 @@ def _insert(waiting: Sequence[tuple[int, Event]]) -> list[tuple[int, Execution]]
     if not waiting:
         return []
     db = session.connection()
-    using = {event.using for _, event in waiting} - {None, db.alias}
-    if using and connections[next(iter(using))].in_atomic_block:  # type: ignore[arg-type]
+    elsewhere = next((event.using for _, event in waiting if event.using not in (None, db.alias)), None)
+    if elsewhere is not None and connections[elsewhere].in_atomic_block:
         # Rows of another database: recorded once they are there, at most once.
-        transaction.on_commit(lambda: _insert([(i, _here(e)) for i, e in waiting]) and None, using=next(iter(using)))
+        here = [(index, replace(event, using=None)) for index, event in waiting]
+        transaction.on_commit(lambda: void(_insert(here)), using=elsewhere)
         return []
     rows = [(index, event, new_execution(event)) for index, event in waiting]
     keyed = [row for row in rows if row[2].event_key is not None]
@@ -87,8 +89,8 @@ def _insert(waiting: Sequence[tuple[int, Event]]) -> list[tuple[int, Execution]]
     return answers
 
 
-def _here(event: Event) -> Event:
-    return Event(event.listener, event.context, event.event_key, None, event.fields)
+def void(_: object) -> None:
+    """A commit hook answers nothing."""
 
 
 def new_execution(event: Event) -> Execution:
@@ -143,21 +145,6 @@ def _set_lane(execution: Execution, template: str) -> None:
     if len(lane) > _LONGEST_LANE:
         lane = hashlib.sha256(lane.encode()).hexdigest()
     execution.lane = lane or None
-
-
-def listener_of(workflow: Workflow) -> Listener:
-    """What the dispatcher needs of a version, enabled or not."""
-    trigger = get_trigger(workflow.type)
-    return Listener(
-        workflow_id=workflow.pk,
-        key=workflow.key,
-        version=workflow.version,
-        title=workflow.title,
-        type=workflow.type,
-        sync=workflow.sync if trigger.sync is None else trigger.sync,
-        config=trigger.parse(workflow.config),
-        options=WorkflowOptions.model_validate(workflow.options),
-    )
 
 
 def start(workflow: str | Workflow, data: Any, *, event_key: str | None = None, **fields: Any) -> Execution | None:
@@ -254,6 +241,3 @@ def forget_classes(workflow_ids: Iterable[int] | None = None) -> None:
         return
     for workflow_id in workflow_ids:
         _solo.pop(workflow_id, None)
-
-
-__all__ = ["ExecutionStatus", "dispatch", "listener_of", "new_execution", "run_now", "start"]

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from executions import wakeup
 from executions.segments import run_batch, run_solo
-from executions.store import claims, session
+from executions.store import claims, holdings, session
 from workflows.conf import conf
 
 #: Seconds a drain works on one class before it looks again whose head is older.
@@ -25,6 +25,8 @@ def drain(queue: str, *, seconds: float | None = None) -> int:
             if time.monotonic() >= until:
                 wakeup.send(queue, whatever_the_mark=True)
                 break
+    if work.done:
+        holdings.clear()
     if claims.something_performable(queue):
         wakeup.send_perform(queue)
     return work.done

@@ -28,7 +28,12 @@ class Execution(models.Model):
     """One run. `due_at` is when a worker must next look at it: queue, timer wheel, time-out watch and crash recovery in one."""
 
     workflow = models.ForeignKey(
-        Workflow, models.DO_NOTHING, null=True, db_constraint=False, related_name="executions", verbose_name=_("workflow")
+        Workflow,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        related_name="executions",
+        verbose_name=_("workflow"),
     )
     # Copies, so that history reads without its workflow and lists need no join.
     key = ExactCharField(_("workflow key"), max_length=64)
@@ -74,7 +79,12 @@ class Execution(models.Model):
     crashes = models.PositiveSmallIntegerField(default=0)
 
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True, db_constraint=False, related_name="+", verbose_name=_("created by")
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        related_name="+",
+        verbose_name=_("created by"),
     )
     created_at = models.DateTimeField(_("created at"))
     started_at = models.DateTimeField(_("started at"), null=True)
@@ -99,9 +109,13 @@ class Execution(models.Model):
             models.Index(fields=["workflow", "-id"], name="execution_workflow"),
             models.Index(fields=["status", "-id"], name="execution_status"),
             # Who is in a lane: its unended runs, oldest first.
-            models.Index(fields=["lane", "id"], name="execution_lane", condition=Q(lane__isnull=False, ended_at__isnull=True)),
+            models.Index(
+                fields=["lane", "id"], name="execution_lane", condition=Q(lane__isnull=False, ended_at__isnull=True)
+            ),
             # The children of an aborted run.
-            models.Index(fields=["parent_execution"], name="execution_parent", condition=Q(parent_execution__isnull=False)),
+            models.Index(
+                fields=["parent_execution"], name="execution_parent", condition=Q(parent_execution__isnull=False)
+            ),
             # Reruns of a run.
             models.Index(fields=["rerun_of"], name="execution_rerun", condition=Q(rerun_of__isnull=False)),
             # The first run of an event, and search by event key.
@@ -123,11 +137,23 @@ class Job(models.Model):
     """One step of one run. `number` counts them; `parent` and `upstream` are numbers of the same run."""
 
     execution = models.ForeignKey(
-        Execution, models.DO_NOTHING, null=True, db_constraint=False, related_name="jobs", db_index=False, verbose_name=_("execution")
+        Execution,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        related_name="jobs",
+        db_index=False,
+        verbose_name=_("execution"),
     )
     number = models.PositiveIntegerField(_("number"))
     node = models.ForeignKey(
-        Node, models.DO_NOTHING, null=True, db_constraint=False, related_name="jobs", db_index=False, verbose_name=_("node")
+        Node,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        related_name="jobs",
+        db_index=False,
+        verbose_name=_("node"),
     )
     node_key = ExactCharField(_("node key"), max_length=64)
     #: The job of the branching node it ran under.
@@ -139,7 +165,9 @@ class Job(models.Model):
     result = models.JSONField(_("result"), null=True)
     meta = models.JSONField(_("meta"), null=True)
     log = models.TextField(_("log"), null=True)
-    wait = models.CharField(_("waits for"), max_length=16, null=True, choices=[(wait.value, wait.value) for wait in Wait])
+    wait = models.CharField(
+        _("waits for"), max_length=16, null=True, choices=[(wait.value, wait.value) for wait in Wait]
+    )
     queue = models.CharField(_("queue"), max_length=40, null=True)
     due_at = models.DateTimeField(_("due at"), null=True)
     attempt = models.PositiveIntegerField(_("attempt"), default=1)
@@ -164,7 +192,9 @@ class Job(models.Model):
             # What a run waits for.
             models.Index(fields=["execution"], name="job_pending", condition=Q(status=0)),
             # What performers may perform.
-            models.Index(fields=["queue", "due_at"], name="job_perform", condition=Q(wait="performer", due_at__isnull=False)),
+            models.Index(
+                fields=["queue", "due_at"], name="job_perform", condition=Q(wait="performer", due_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -211,4 +241,4 @@ class Holding(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return self.worker
+        return f"{self.worker}"

@@ -81,7 +81,9 @@ def _in_thread(execution_id: int, job_id: int) -> None:
     try:
         perform_one(execution_id, job_id)
     except Exception:
-        logger.exception("The call of job %s (execution %s) could not be made or recorded; it is tried again.", job_id, execution_id)
+        logger.exception(
+            "The call of job %s (execution %s) could not be made or recorded; it is tried again.", job_id, execution_id
+        )
     finally:
         close_side()
         connections.close_all()

@@ -360,7 +360,9 @@ class Processor:
         delay = outcome.delay
         if delay is None and wait is Wait.OUTSIDE and (timeout := self.run.graph.nodes[job.node_id].policy.timeout):
             delay = timeout / 1000
-        job.due_at = self.clock.now() + timedelta(seconds=delay) if delay is not None and wait is not Wait.BRANCH else None
+        job.due_at = (
+            self.clock.now() + timedelta(seconds=delay) if delay is not None and wait is not Wait.BRANCH else None
+        )
         if outcome.child is not None:
             graph = load_graph(outcome.child.workflow_id)
             self.run.children.append(ChildRun(graph, jsonable(outcome.child.context), job))

@@ -20,19 +20,15 @@ def tell(run: Run, clock: CarriedClock) -> None:
         journal.write([run], clock.now())
         return
     move = run.agenda[0]
-    done = _delete(run) if move[0] == "delete" else _TELLERS[move[1]](run, clock)
-    if done is None:
+    if move[0] == "delete":
+        purge.delete_runs([run.id])
         return
-    if not done:
+    if not _TELLERS[move[1]](run, clock):
         journal.postpone(run, clock.now(), AGAIN_SECONDS)
         return
     run.agenda.popleft()
     run.changed = True
     journal.write([run], clock.now())
-
-
-def _delete(run: Run) -> None:
-    purge.delete_runs([run.id])
 
 
 def _tell_parent(run: Run, clock: CarriedClock) -> bool:
@@ -60,9 +56,7 @@ def _tell_parent(run: Run, clock: CarriedClock) -> bool:
 
 def _outcome(run: Run) -> Outcome:
     """What the parent's job becomes: the child's output, or its failure."""
-    output, error = (
-        Execution.objects.using(session.alias()).filter(pk=run.id).values_list("output", "error").get()
-    )
+    output, error = Execution.objects.using(session.alias()).filter(pk=run.id).values_list("output", "error").get()
     assert run.status is not None
     if run.status == JobStatus.RESOLVED:
         return Outcome(result=output)

@@ -68,7 +68,9 @@ def _refuse_decided(run: Run, parent: int | None) -> None:
     while number is not None:
         job = run.job(number)
         if not job.pending and run.graph.nodes[job.node_id].instruction.decides:
-            raise Invalid(_("The step above this node is decided already; rerun from that step or before it."), field="node_id")
+            raise Invalid(
+                _("The step above this node is decided already; rerun from that step or before it."), field="node_id"
+            )
         number = job.parent
 
 
@@ -145,6 +147,10 @@ def _reopen(job: Job, jobs: list[Job], graph: Graph) -> None:
     job.wait = Wait.BRANCH
     job.ended_at = None
     node = graph.nodes[job.node_id or 0]
-    ended = [other for other in jobs if other.parent == job.number and graph.nodes[other.node_id or 0].downstream is None]
-    job.result, meta = node.instruction.reopened(job.result, job.meta, [(other.node_id or 0, other.status) for other in ended], node)
+    ended = [
+        other for other in jobs if other.parent == job.number and graph.nodes[other.node_id or 0].downstream is None
+    ]
+    job.result, meta = node.instruction.reopened(
+        job.result, job.meta, [(other.node_id or 0, other.status) for other in ended], node
+    )
     job.meta = meta

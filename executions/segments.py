@@ -2,9 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,7 +53,7 @@ def run_batch(queue: str, *, since: datetime | None = None) -> Worked:
         ids = [execution_id for execution_id, _ in due]
     runs: list[Run] = []
     try:
-        with _noted(sqlite), session.segment():
+        with session.segment(), _noted():
             claimed = claims.claim(queue, solo=False, limit=limit, since=since, ids=ids)
             runs = claimed.runs
             if not runs or claimed.clock is None:
@@ -110,7 +109,7 @@ def _solo_segment(take: Callable[[], claims.Claimed]) -> Worked:
     run: Run | None = None
     sqlite = session.vendor() == "sqlite"
     try:
-        with _noted(sqlite), session.segment():
+        with session.segment(), _noted():
             claimed = take()
             if not claimed.runs or claimed.clock is None:
                 return Worked()
@@ -136,13 +135,15 @@ def _solo_segment(take: Callable[[], claims.Claimed]) -> Worked:
 
 
 @contextmanager
-def _noted(sqlite: bool) -> Iterator[None]:
-    """A worker that lives and gives runs back takes its note back first: they are not lost with it."""
+def _noted() -> Iterator[None]:
+    """A worker that lives and gives runs back takes its note back first, under their locks: they are not lost with it."""
     try:
         yield
     except Exception:
-        if sqlite:
-            holdings.note([])
+        try:
+            holdings.clear()
+        except Exception:
+            logger.warning("The note of what this worker holds could not be taken back.", exc_info=True)
         raise
 
 
@@ -159,7 +160,7 @@ def _ready(runs: Sequence[Run], clock: CarriedClock, *, solo: bool) -> list[Run]
     ready: list[Run] = []
     wrong_class: list[Run] = []
     written: list[Run] = []
-    lost = holdings.lost_with()
+    lost = holdings.take([(run.id, run.turn) for run in runs])
     for run in runs:
         graph = graphs[run.workflow_id]
         if (run.id, run.turn) in lost:
@@ -209,49 +210,28 @@ def _suspect(run: Run, clock: CarriedClock, *, alone: bool) -> bool:
 
 def _process_batch(runs: Sequence[Run], clock: CarriedClock, *, sqlite: bool) -> None:
     seconds = SQLITE_SECONDS if sqlite else ALONE_SECONDS
-    if not sqlite:
-        holdings.note((run.id, run.turn) for run in runs)
     begin_until = seconds / 2
     claims.load_jobs(runs)
     done: list[Run] = []
-    try:
-        for run in runs:
-            if done and clock.elapsed() > begin_until:
-                break
-            _processor(run, clock, lambda wrote: clock.elapsed() > seconds).advance()
-            done.append(run)
-        if len(done) < len(runs) and not sqlite:
-            # Those not begun keep their turn: a note of them would accuse this worker of having died.
-            holdings.note((run.id, run.turn) for run in done)
-        journal.write(done, clock.now())
-    except Exception:
-        _take_back(sqlite)
-        raise
+    for run in runs:
+        if done and clock.elapsed() > begin_until:
+            break
+        _processor(run, clock, lambda wrote: clock.elapsed() > seconds).advance()
+        done.append(run)
+    if len(done) < len(runs) and not sqlite:
+        # Those not begun keep their turn: a note of them would accuse this worker of having died.
+        holdings.note((run.id, run.turn) for run in done)
+    journal.write(done, clock.now())
 
 
 def _process_alone(run: Run, clock: CarriedClock, *, sqlite: bool) -> bool:
     """Whether the run has more to do at once."""
-    if not sqlite:
-        holdings.note([(run.id, run.turn)])
     seconds = SQLITE_SECONDS if sqlite else ALONE_SECONDS
     host_seconds = SQLITE_SECONDS if sqlite else HOST_SECONDS
-    try:
-        claims.load_jobs([run])
-        _processor(run, clock, lambda wrote: clock.elapsed() > (host_seconds if wrote else seconds)).advance()
-        journal.write([run], clock.now())
-    except Exception:
-        _take_back(sqlite)
-        raise
+    claims.load_jobs([run])
+    _processor(run, clock, lambda wrote: clock.elapsed() > (host_seconds if wrote else seconds)).advance()
+    journal.write([run], clock.now())
     return bool(run.agenda) and run.paused_at is None and run.parked is None
-
-
-def _take_back(sqlite: bool) -> None:
-    if sqlite:
-        return
-    try:
-        holdings.note([])
-    except Exception:
-        logger.warning("The note of what this worker holds could not be taken back.", exc_info=True)
 
 
 def _processor(run: Run, clock: CarriedClock, enough: Callable[[bool], bool]) -> Processor:

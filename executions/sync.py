@@ -17,7 +17,6 @@ from executions.statuses import ExecutionStatus
 from executions.store import claims, eventkeys, journal, session, sql
 from executions.store.side import close_side, on_side
 from workflows.conf import conf
-from workflows.errors import SluiceError
 from workflows.graph import Graph, load_graph
 from workflows.models import Workflow
 from workflows.statuses import JobStatus
@@ -45,9 +44,7 @@ def run(event: Event, execution: Execution) -> Run | Execution | None:
         if not graph.frozen:
             _freeze(db, graph, now)
         running = _insert(db, execution, graph, now)
-    processor = Processor(
-        running, CarriedClock(now), savepoint=_savepoint, transient=session.transient, inline=True
-    )
+    processor = Processor(running, CarriedClock(now), savepoint=_savepoint, transient=session.transient, inline=True)
     try:
         processor.advance()
     except LeaveSegment as error:
@@ -141,7 +138,9 @@ def _finish(run: Run, processor: Processor, *, failed: BaseException | None = No
     try:
         with _history() as db:
             if not _still_ours(db, run):
-                logger.warning("Sync execution %s was ended while its caller still ran it; its results are dropped.", run.id)
+                logger.warning(
+                    "Sync execution %s was ended while its caller still ran it; its results are dropped.", run.id
+                )
                 return
             journal.write([run], processor.clock.now(), db)
     except Exception:
@@ -158,6 +157,3 @@ def _still_ours(db: BaseDatabaseWrapper, run: Run) -> bool:
         cursor.execute(f"SELECT turn FROM {table} WHERE id = %s{lock}", [run.id])
         row = cursor.fetchone()
     return row is not None and row[0] == run.turn
-
-
-__all__ = ["SluiceError", "run"]

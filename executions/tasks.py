@@ -3,10 +3,9 @@
 from celery import shared_task
 
 # time_limit=0 is "none"; None would take the host's, and a drain that is killed half-way is work done twice.
-_OPTIONS = {"acks_late": True, "time_limit": 0, "soft_time_limit": 0, "ignore_result": True, "max_retries": 0}
 
 
-@shared_task(name="sluice.drain", **_OPTIONS)
+@shared_task(name="sluice.drain", acks_late=True, time_limit=0, soft_time_limit=0, ignore_result=True)
 def drain(queue: str) -> None:
     """Runs what is due on this queue."""
     from executions.drain import drain as work
@@ -14,7 +13,7 @@ def drain(queue: str) -> None:
     work(queue)
 
 
-@shared_task(name="sluice.perform", **_OPTIONS)
+@shared_task(name="sluice.perform", acks_late=True, time_limit=0, soft_time_limit=0, ignore_result=True)
 def perform(queue: str) -> None:
     """Performs what runs of this queue ask of the world."""
     from executions.performers import perform as work

@@ -1,4 +1,4 @@
-"""The wake-up: a message that says "there is work on this queue". An optimisation; the tick makes good for every lost one."""
+"""The wake-up: a message that says "there is work on this queue". It may be lost: the tick makes good for it."""
 
 import logging
 import time
@@ -39,7 +39,7 @@ class WakeUp:
 def wake_on_commit(db: BaseDatabaseWrapper, queue: str) -> None:
     """Wakes the queue's workers once this transaction commits."""
     here = set(db.savepoint_ids)
-    for savepoints, hook, _ in db.run_on_commit:
+    for savepoints, hook, *_ in db.run_on_commit:
         # One registered inside a savepoint that may yet be rolled back does not stand for this one.
         if isinstance(hook, WakeUp) and hook.queue == queue and set(savepoints) <= here:
             return

@@ -72,7 +72,7 @@ def servers() -> Pass:
     cache = os.environ.get("CACHE_URL") or (REDIS_CACHE if broker == REDIS else "locmemcache://")
     chosen = Pass(
         "PostgreSQL and Redis, with Celery worker processes",
-        "not mariadb and not once",
+        "(postgres or not mariadb) and not once",
         {"DATABASE_URL": database, "CELERY_BROKER_URL": broker, "CACHE_URL": cache},
     )
     if not answers(database):
@@ -90,7 +90,7 @@ def mariadb() -> Pass:
     told = os.environ.get("DATABASE_URL", "")
     database = told if told.startswith("mysql") else MARIADB
     chosen = Pass(
-        "MariaDB", "(mariadb or engine) and not postgres and not redis and not workers", {"DATABASE_URL": database}
+        "MariaDB", "(mariadb or engine and not postgres) and not redis and not workers", {"DATABASE_URL": database}
     )
     if importlib.util.find_spec("MySQLdb") is None:
         chosen.missing = "the driver is not installed; pip install -e '.[mysql]' (it needs MariaDB's C headers)"

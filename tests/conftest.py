@@ -14,9 +14,12 @@ from django.conf import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
+#: Marker -> the database it names; a test with both runs on either.
+_SERVERS = {"postgres": "postgresql", "mariadb": "mysql"}
+
 
 def vendor() -> str:
-    """ "sqlite", "postgresql" or "mysql"."""
+    """One of sqlite, postgresql and mysql."""
     return {"sqlite3": "sqlite", "postgresql": "postgresql", "mysql": "mysql"}[
         settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
     ]
@@ -28,10 +31,9 @@ def on_redis() -> bool:
 
 def _unmet(item: pytest.Item) -> str | None:
     """Why this test can't run here, or None."""
-    if item.get_closest_marker("postgres") and vendor() != "postgresql":
-        return "needs PostgreSQL: set DATABASE_URL=postgres://..."
-    if item.get_closest_marker("mariadb") and vendor() != "mysql":
-        return "needs MariaDB: set DATABASE_URL=mysql://..."
+    named = [name for name in _SERVERS if item.get_closest_marker(name)]
+    if named and vendor() not in {_SERVERS[name] for name in named}:
+        return f"needs {' or '.join(named)}: set DATABASE_URL"
     if (item.get_closest_marker("redis") or item.get_closest_marker("workers")) and not on_redis():
         return "needs Redis: set CELERY_BROKER_URL=redis://..."
     if item.get_closest_marker("workers") and vendor() == "sqlite":

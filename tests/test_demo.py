@@ -195,6 +195,20 @@ def test_pages(demo: Demo, path: str, shows: str) -> None:
     assert shows in demo.get(path)
 
 
+@pytest.mark.parametrize(
+    ("list_page", "shows"),
+    [
+        ("/admin/executions/execution/?q=order-follow-up", "Packing slip"),
+        ("/admin/workflows/workflow/?q=order-follow-up", "Packing slip"),
+        ("/admin/executions/execution/?q=customer-tier", "Bought so far"),
+    ],
+)
+def test_a_row_of_a_list_opens(demo: Demo, list_page: str, shows: str) -> None:
+    row = re.search(r'<th class="field-[^>]*><a href="([^"?]+)', demo.get(list_page))
+    assert row is not None
+    assert shows in demo.get(row[1])
+
+
 def test_a_stranger_has_to_sign_in_to_order(demo: Demo) -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{demo.port}/shop/", timeout=10) as answer:
         assert "/admin/login/" in answer.url

@@ -79,8 +79,8 @@ def test_commands_exist(words: list[str]) -> None:
         case [python, "manage.py", command, *_] if python.endswith("python"):
             assert command in get_commands()
         case ["pip", "install", requirement]:
-            name, extras = re.fullmatch(r"([a-z-]+)\[([a-z,]+)\]", requirement).groups()  # type: ignore[union-attr]
-            assert name == _pyproject()["name"]
+            wheel, extras = re.fullmatch(r"dist/(.+)-py3-none-any.whl\[([a-z,]+)\]", requirement).groups()  # type: ignore[union-attr]
+            assert wheel == f"{_pyproject()['name'].replace('-', '_')}-{_pyproject()['version']}"
             assert set(extras.split(",")) <= set(_pyproject()["optional-dependencies"])
         case ["celery", "-A", project, "worker", "-Q", queues, *_]:
             first, second = queues.split(",")

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from django.db.models import (
     DecimalField,
     DurationField,
     Field,
+    FileField,
     FloatField,
     ForeignKey,
     IntegerField,
@@ -33,6 +34,9 @@ from django.utils.translation import gettext as _
 from workflows.collections import key_of, reference
 from workflows.errors import Invalid
 from workflows.jsonable import jsonable
+
+#: No database has a larger one.
+MOST_INTEGER = 2**63 - 1
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
@@ -141,7 +145,11 @@ def _text(item: "Field[Any, Any]", raw: Any) -> Any:
         raw = "true" if raw else "false"
     elif isinstance(raw, datetime | date | time):
         raw = raw.isoformat()
-    return item.to_python(raw)
+    text = str(item.to_python(raw))
+    if jsonable(text) != text:
+        # PostgreSQL stores no NUL, and nobody half a surrogate pair.
+        raise ValueError(text)
+    return text
 
 
 def _boolean(item: "Field[Any, Any]", raw: Any) -> Any:
@@ -159,7 +167,7 @@ def _integer(item: "Field[Any, Any]", raw: Any) -> Any:
     if isinstance(raw, str) and not raw.strip():
         return None
     number = Decimal(str(int(raw) if isinstance(raw, bool) else raw).strip())
-    if number != number.to_integral_value():
+    if number != number.to_integral_value() or abs(number) > MOST_INTEGER:
         raise ValueError(raw)
     return int(number)
 
@@ -179,11 +187,12 @@ def _decimal(item: "Field[Any, Any]", raw: Any) -> Any:
     if isinstance(raw, str) and not raw.strip():
         return None
     number = Decimal(str(int(raw) if isinstance(raw, bool) else raw).strip())
-    if not number.is_finite():
-        raise ValueError(raw)
     # As the database will round it, so that the instance shows what the row holds.
-    places = cast("DecimalField[Any, Any]", item).decimal_places
-    return number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    decimal = cast("DecimalField[Any, Any]", item)
+    number = number.quantize(Decimal(1).scaleb(-decimal.decimal_places), rounding=ROUND_HALF_EVEN)
+    if abs(number) >= Decimal(1).scaleb(decimal.max_digits - decimal.decimal_places):
+        raise ValueError(raw)
+    return number
 
 
 def _datetime(item: "Field[Any, Any]", raw: Any) -> Any:
@@ -197,7 +206,10 @@ def _datetime(item: "Field[Any, Any]", raw: Any) -> Any:
     if value is None:
         raise ValueError(raw)
     if settings.USE_TZ and timezone.is_naive(value):
-        return timezone.make_aware(value)
+        value = timezone.make_aware(value)
+    if timezone.is_aware(value):
+        # Databases are told in UTC; the first and the last hours of all time have none.
+        value.astimezone(UTC)
     return timezone.make_naive(value) if not settings.USE_TZ and timezone.is_aware(value) else value
 
 
@@ -238,5 +250,6 @@ _CONVERTERS = (
     (TimeField, _time),
     (DurationField, _duration),
     (CharField, _text),
+    (FileField, _text),
     (TextField, _text),
 )

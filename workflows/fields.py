@@ -6,7 +6,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-class ExactCharField(models.CharField):
+class ExactCharField(models.CharField):  # type: ignore[type-arg]  # Django takes no parameters at run time
     """A CharField that compares case-sensitively on every database (MariaDB's default collation does not)."""
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:

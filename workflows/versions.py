@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from workflows.comparison import Comparison, compare, differs
 from workflows.counters import executed
 from workflows.errors import Busy, Frozen, Invalid, NotFound
-from workflows.models import Counter, Node, Workflow, default_options, new_key
+from workflows.models import Category, Counter, Node, Workflow, default_options, new_key
 from workflows.triggers import get_trigger
 from workflows.validation import check_columns, check_options, check_trigger, who
 
@@ -62,8 +62,7 @@ def create_workflow(*, type: str, title: str, by: Any = None, **columns: Any) ->
     workflow.sync = workflow.sync if forced is None else forced
     with _transaction():
         _insert(workflow, by, set(values) | {"type", "title", "options", "config"})
-        if categories:
-            workflow.categories.set(categories)
+        _categorize(workflow, categories or ())
     return workflow
 
 
@@ -86,7 +85,7 @@ def change_workflow(workflow: Workflow, *, by: Any = None, **columns: Any) -> Wo
         row.updated_by_id = who(by)
         row.save(update_fields=[*values, "current", "updated_by", "updated_at"])
         if categories is not None:
-            row.categories.set(categories)
+            _categorize(row, categories)
         if row.enabled or was_enabled or retired or row.frozen:
             _announce()
     for name in (*values, "current", "updated_by_id", "updated_at"):
@@ -147,9 +146,17 @@ def _duplicate(origin: Workflow, values: dict[str, Any], by: Any) -> Workflow:
     kept = ("title", "trigger_title", "description", "options", "time_zone", *_OF_ORIGIN)
     twin = Workflow(**{**{name: getattr(origin, name) for name in kept}, **values})
     _insert(twin, by, values)
-    twin.categories.set(origin.categories.all() if categories is None else categories)
+    _categorize(twin, origin.categories.all() if categories is None else categories)
     _copy_nodes(origin, twin)
     return twin
+
+
+def _categorize(workflow: Workflow, categories: Iterable[Category | int]) -> None:
+    wanted = {category.pk if isinstance(category, Category) else category for category in categories}
+    known = set(Category.objects.filter(pk__in=wanted).values_list("pk", flat=True)) if wanted else set()
+    if missing := wanted - known:
+        raise Invalid(_("There is no category %s; leave it out.") % min(missing), field="categories")
+    workflow.categories.set(known)
 
 
 def _copy_nodes(origin: Workflow, twin: Workflow) -> None:

@@ -28,18 +28,18 @@ _CUSTOMERS = [
 
 #: name, price, stock, reorder level
 _PRODUCTS = [
-    ("Smoked paprika, 1 kg", "14.50", 60, 25),
-    ("Buckwheat honey, 6 jars", "38.40", 40, 15),
-    ("Cold-pressed rapeseed oil, 5 l", "32.00", 35, 20),
-    ("Dried porcini, 500 g", "46.80", 25, 12),
-    ("Espresso beans, 10 kg", "148.00", 30, 10),
-    ("Fermented chilli paste, 12 jars", "57.60", 20, 10),
-    ("Green olives, 10 kg", "64.90", 45, 20),
-    ("Hazelnut praline, 3 kg", "41.25", 50, 20),
-    ("Juniper vinegar, 6 bottles", "29.70", 18, 12),
-    ("Kelp salt, 2 kg", "22.10", 70, 30),
-    ("Lemon preserve, 12 jars", "45.00", 28, 15),
-    ("Aged mountain cheese, wheel", "236.00", 16, 6),
+    ("Smoked paprika, 1 kg", "14.50", 80, 25),
+    ("Buckwheat honey, 6 jars", "38.40", 60, 15),
+    ("Cold-pressed rapeseed oil, 5 l", "32.00", 70, 20),
+    ("Dried porcini, 500 g", "46.80", 45, 12),
+    ("Espresso beans, 10 kg", "148.00", 60, 10),
+    ("Fermented chilli paste, 12 jars", "57.60", 40, 15),
+    ("Green olives, 10 kg", "64.90", 75, 20),
+    ("Hazelnut praline, 3 kg", "41.25", 60, 20),
+    ("Juniper vinegar, 6 bottles", "29.70", 55, 12),
+    ("Kelp salt, 2 kg", "22.10", 90, 30),
+    ("Lemon preserve, 12 jars", "45.00", 48, 15),
+    ("Aged mountain cheese, wheel", "236.00", 40, 6),
 ]
 
 
@@ -64,8 +64,8 @@ def place_orders() -> int:
     customers = list(Customer.objects.order_by("id"))
     products = list(Product.objects.order_by("id"))
     for position in range(ORDERS):
-        most = 12 if position % 5 == 4 else 3
-        chosen = chance.sample(products, chance.randint(1, 4))
-        items = [(product, chance.randint(1, most)) for product in chosen]
+        large = position % 5 == 4
+        chosen = chance.sample(products, 4 if large else chance.randint(1, 3))
+        items = [(product, chance.randint(6, 14) if large else chance.randint(1, 3)) for product in chosen]
         place_order(chance.choice(customers), items, discount=Decimal("0.05") * (position % 3))
     return ORDERS

@@ -200,6 +200,7 @@ class ExecutionAdmin(ModelAdmin[Execution]):
                 buttons=[item for item in _BUTTONS if may(item.permission) and item.fits(obj)],
                 may_rerun=may("executions.rerun_execution") and obj.status is not None,
                 title=str(obj),
+                subtitle=None,
             )
         return super().render_change_form(request, context, add, change, form_url, obj)
 
@@ -300,7 +301,7 @@ class ExecutionAdmin(ModelAdmin[Execution]):
         """Counts what goes along; a list of jobs could be millions long."""
         jobs = Job.objects.filter(execution__in=ids[:MOST]).count()
         sentences = [
-            ngettext("%d execution is deleted", "%d executions are deleted", len(ids)) % len(ids)
+            ngettext("%d execution goes,", "%d executions go,", len(ids)) % len(ids)
             + ngettext(" with %d job.", " with %d jobs.", jobs) % jobs,
             _("Those that run or wait are refused; cancel them first. What was counted of them stays."),
         ]

@@ -144,7 +144,9 @@ def _run(row: Sequence[Any]) -> Run:
     return run
 
 
-def claim(queue: str, *, solo: bool, limit: int, since: datetime | None = None, ids: Sequence[int] | None = None) -> Claimed:
+def claim(
+    queue: str, *, solo: bool, limit: int, since: datetime | None = None, ids: Sequence[int] | None = None
+) -> Claimed:
     """Takes what is due of one class, oldest first, passing over what others hold. Inside a segment.
 
     `since` skips index entries that this drain has claimed already and that an old snapshot keeps alive.

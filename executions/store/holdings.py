@@ -4,7 +4,8 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -17,51 +18,79 @@ from executions.store.side import on_side
 
 #: Notes of workers that have not written for so long speak of nothing any more.
 FORGOTTEN_AFTER = timedelta(days=1)
+NOTHING_HELD = "[]"
 
 
 def worker_name() -> str:
     return f"{socket.gethostname()[:30]}:{os.getpid()}:{threading.get_native_id()}"
 
 
-def note(held: Iterable[tuple[int, int]]) -> None:
+Pairs = Iterable[tuple[int, int]]
+
+
+def note(held: Pairs) -> None:
     """Writes what this worker is about to touch, before it does: [(execution id, turn), ...]; replaces its last note."""
-    text = json.dumps([list(pair) for pair in held])
+    with _notebook() as db, db.cursor() as cursor:
+        cursor.execute(*_upsert(db, held))
+
+
+def take(held: Pairs) -> dict[tuple[int, int], int]:
+    """Notes what was claimed and answers which of all runs other workers noted and did not commit: they died with them.
+
+    (execution id, turn) -> how many runs that worker's note held. SQLite has noted before it claimed, and only looks.
+    """
+    sqlite = connection().vendor == "sqlite"
+    others = "SELECT worker, held FROM executions_holding WHERE worker <> %s"
+    with _notebook() as db, db.cursor() as cursor:
+        if sqlite:
+            cursor.execute(others, [worker_name()])
+        else:
+            text, parameters = _upsert(db, held)
+            if db.vendor == "postgresql":
+                cursor.execute(f"WITH noted AS ({text}) {others}", [*parameters, worker_name()])
+            else:
+                cursor.execute(text, parameters)
+                cursor.execute(others, [worker_name()])
+        rows = cursor.fetchall()
+    found: dict[tuple[int, int], int] = {}
+    for worker, text in rows:
+        # On SQLite a note comes before the lock, so another's note says nothing while that process lives.
+        if text == NOTHING_HELD or (sqlite and _lives(worker)):
+            continue
+        pairs = text if isinstance(text, list) else json.loads(text)
+        for execution_id, turn in pairs:
+            found[(execution_id, turn)] = min(len(pairs), found.get((execution_id, turn), len(pairs)))
+    return found
+
+
+def clear() -> None:
+    """A worker that has finished holds nothing; on SQLite its process tells that."""
+    if connection().vendor != "sqlite":
+        note(())
+
+
+@contextmanager
+def _notebook() -> Iterator[BaseDatabaseWrapper]:
+    """The connection of the notes: a second one, so that they stand before the claim's transaction commits."""
     if connection().vendor == "sqlite":
-        _upsert(connection(), text)
+        yield connection()
         return
     with on_side() as db:
-        _upsert(db, text)
+        yield db
 
 
-def _upsert(db: BaseDatabaseWrapper, text: str) -> None:
-    table = db.ops.quote_name(Holding._meta.db_table)
+def _upsert(db: BaseDatabaseWrapper, held: Pairs) -> tuple[str, list[str]]:
     now = sql.NOW[db.vendor]
     new = (
         f"ON DUPLICATE KEY UPDATE held = VALUES(held), updated_at = {now}"
         if db.vendor == "mysql"
         else "ON CONFLICT (worker) DO UPDATE SET held = excluded.held, updated_at = excluded.updated_at"
     )
-    with db.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {table} (worker, held, updated_at) VALUES (%s, %s, {now}) {new}", [worker_name(), text])
-
-
-def lost_with() -> dict[tuple[int, int], int]:
-    """(execution id, turn) -> how many runs the note held, of every other worker that is not known to live."""
-    me = worker_name()
-    db = connection()
-    with db.cursor() as cursor:
-        cursor.execute("SELECT worker, held FROM executions_holding WHERE worker <> %s", [me])
-        rows = cursor.fetchall()
-    one_machine = db.vendor == "sqlite"
-    found: dict[tuple[int, int], int] = {}
-    for worker, held in rows:
-        # On SQLite a note comes before the lock, so another's note says nothing while that process lives.
-        if worker == me or (one_machine and _lives(worker)):
-            continue
-        pairs = json.loads(held)
-        for execution_id, turn in pairs:
-            found[(execution_id, turn)] = min(len(pairs), found.get((execution_id, turn), len(pairs)))
-    return found
+    text = json.dumps([list(pair) for pair in held])
+    return f"INSERT INTO executions_holding (worker, held, updated_at) VALUES (%s, %s, {now}) {new}", [
+        worker_name(),
+        text,
+    ]
 
 
 def _lives(worker: str) -> bool:

@@ -27,10 +27,14 @@ def insert_queued(db: BaseDatabaseWrapper, executions: Sequence[Execution]) -> N
         marks = ", ".join(["%s"] * len(_COLUMNS))
         born_ended = execution.status is not None
         rows.append(f"({marks}, {now}, {now}, {times[born_ended]})")
-        values += [sql.as_json(getattr(execution, name)) if name in _JSON else getattr(execution, name) for name in _COLUMNS]
+        values += [
+            sql.as_json(getattr(execution, name)) if name in _JSON else getattr(execution, name) for name in _COLUMNS
+        ]
         if not born_ended:
             values.append(execution.priority)
-    names = ", ".join(db.ops.quote_name(name) for name in (*_COLUMNS, "created_at", "updated_at", "due_at", "started_at", "ended_at"))
+    names = ", ".join(
+        db.ops.quote_name(name) for name in (*_COLUMNS, "created_at", "updated_at", "due_at", "started_at", "ended_at")
+    )
     ids = sql.insert_returning(db, Execution, names, rows, values)
     moment = timezone.now()
     for execution, pk in zip(executions, ids, strict=True):
@@ -47,4 +51,3 @@ def _due(db: BaseDatabaseWrapper, now: str) -> str:
     if db.vendor == "mysql":
         return f"{now} - INTERVAL %s SECOND, NULL, NULL"
     return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', '-' || %s || ' seconds'), NULL, NULL"
-

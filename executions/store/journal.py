@@ -45,16 +45,18 @@ def write(runs: Sequence[Run], now: datetime, db: BaseDatabaseWrapper | None = N
                 new.append(_new_job(run, job, now))
             elif job.changed:
                 changed.append(_changed_job(job, now))
-    sql.insert(db, Job, _JOB_INSERT, new)
-    sql.update(db, Job, _JOB_UPDATE, changed)
+    writes = sql.Writes(db)
+    writes.insert(Job, _JOB_INSERT, new)
+    writes.update(Job, _JOB_UPDATE, changed)
     # The output is often large and seldom set: it has an update of its own, so that rows without one keep theirs.
     with_output = [run for run in runs if run.output_set]
     without = [run for run in runs if not run.output_set]
-    sql.update(db, Execution, _RUN_UPDATE, [_run_row(run, now) for run in without])
+    writes.update(Execution, _RUN_UPDATE, [_run_row(run, now) for run in without])
     rows = [(*_run_row(run, now), sql.as_json(run.output)) for run in with_output]
-    sql.update(db, Execution, (*_RUN_UPDATE, "output"), rows)
-    _start_children(db, runs, now)
-    count(db, Tally((run.key, run.workflow_id) for run in runs if run.begun))
+    writes.update(Execution, (*_RUN_UPDATE, "output"), rows)
+    writes.insert(Execution, _CHILD_INSERT, _child_rows(runs, now))
+    _count(writes, Tally((run.key, run.workflow_id) for run in runs if run.begun))
+    writes.send()
 
 
 def _new_job(run: Run, job: RunJob, now: datetime) -> tuple[Any, ...]:
@@ -83,9 +85,9 @@ def _run_row(run: Run, now: datetime) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _start_children(db: BaseDatabaseWrapper, runs: Iterable[Run], now: datetime) -> None:
-    """Inserts the runs that steps asked for, in the commit of the jobs that wait for them."""
-    rows = []
+def _child_rows(runs: Iterable[Run], now: datetime) -> list[tuple[Any, ...]]:
+    """The runs that steps asked for; inserted in the commit of the jobs that wait for them."""
+    rows: list[tuple[Any, ...]] = []
     for parent in runs:
         for child in parent.children:
             options = child.graph.options
@@ -95,7 +97,7 @@ def _start_children(db: BaseDatabaseWrapper, runs: Iterable[Run], now: datetime)
                 parent.id, child.job.number, options.queue or conf().QUEUE, options.priority, child.graph.solo,
                 parent.created_by_id, now - timedelta(seconds=options.priority), now, now, sql.as_json([]), 1, 0, 0,
             ))  # fmt: skip
-    sql.insert(db, Execution, _CHILD_INSERT, rows)
+    return rows
 
 
 def postpone(run: Run, now: datetime, seconds: float) -> None:
@@ -110,7 +112,9 @@ def postpone(run: Run, now: datetime, seconds: float) -> None:
 
 def set_class(runs: Sequence[Run], now: datetime) -> None:
     """Corrects `solo` of runs that were claimed in the wrong class; they stay due."""
-    sql.update(connection(), Execution, ("solo", "turn", "updated_at"), [(run.id, run.solo, run.turn + 1, now) for run in runs])
+    sql.update(
+        connection(), Execution, ("solo", "turn", "updated_at"), [(run.id, run.solo, run.turn + 1, now) for run in runs]
+    )
 
 
 def slot() -> int:
@@ -118,12 +122,16 @@ def slot() -> int:
     return os.getpid() % COUNTER_SLOTS
 
 
-def count(db: BaseDatabaseWrapper, begun: "Tally[tuple[str, int]]") -> None:
-    """Adds the runs begun to their versions' counters, in the order of their keys."""
+def _count(writes: sql.Writes, begun: "Tally[tuple[str, int]]") -> None:
+    """Adds the runs begun to their versions' counters, in the order of their versions."""
     if not begun:
         return
+    db = writes.db
     table = db.ops.quote_name(Counter._meta.db_table)
-    rows = [(key, workflow_id, slot(), number) for (key, workflow_id), number in sorted(begun.items(), key=lambda item: item[0][1])]
+    rows = [
+        (key, workflow_id, slot(), number)
+        for (key, workflow_id), number in sorted(begun.items(), key=lambda item: item[0][1])
+    ]
     quoted = ", ".join(db.ops.quote_name(column) for column in ("key", "workflow_id", "slot", "executed"))
     marks = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
     add = (
@@ -131,5 +139,4 @@ def count(db: BaseDatabaseWrapper, begun: "Tally[tuple[str, int]]") -> None:
         if db.vendor == "mysql"
         else f"ON CONFLICT (workflow_id, slot) DO UPDATE SET executed = {table}.executed + excluded.executed"
     )
-    with db.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {table} ({quoted}) VALUES {marks} {add}", [value for row in rows for value in row])
+    writes.add(f"INSERT INTO {table} ({quoted}) VALUES {marks} {add}", [value for row in rows for value in row])

@@ -9,7 +9,6 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.functions import Now
 
 #: Seconds after which the database takes a run back from a frozen worker or a dead network.
 FREED_AFTER = 30
@@ -19,10 +18,6 @@ PEOPLE_WAIT = 2
 #: SQLSTATEs and MariaDB numbers that say "do it again": serialization, deadlock, lock time-outs, lost connections.
 _TRANSIENT_STATES = ("40001", "40P01", "55P03", "25P03")
 _TRANSIENT_NUMBERS = {1205, 1213, 1969, 2006, 2013, 4031}
-
-
-class Again(Exception):
-    """The segment's transaction is gone through no fault of the run; what it did is done again."""
 
 
 def alias() -> str:
@@ -183,6 +178,3 @@ def as_time(value: Any) -> datetime:
         value = datetime.fromisoformat(value)
     assert isinstance(value, datetime)
     return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-
-
-__all__ = ["Again", "Now", "alias", "as_time", "bounded_session", "connection", "database_now", "savepoint", "segment", "transient"]

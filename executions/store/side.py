@@ -24,7 +24,10 @@ def side_connection() -> BaseDatabaseWrapper:
         with db.cursor() as cursor:
             if db.vendor == "postgresql":
                 # What is noted here is worth less than the wait for the disk.
-                cursor.execute("SELECT set_config('synchronous_commit', 'off', false), set_config('lock_timeout', %s, false)", [f"{PEOPLE_WAIT}s"])
+                cursor.execute(
+                    "SELECT set_config('synchronous_commit', 'off', false), set_config('lock_timeout', %s, false)",
+                    [f"{PEOPLE_WAIT}s"],
+                )
             elif db.vendor == "mysql":
                 cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {PEOPLE_WAIT}")
     return db

@@ -1,10 +1,13 @@
+import re
+from pathlib import Path
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError
 from django.utils import timezone
 
 from executions.models import Execution
-from tests.workflows.kinds import graph, outline, plant, spare
+from tests.workflows.kinds import graph, outline, plant
 from workflows import versions
 from workflows.ambient import acting
 from workflows.counters import executed_of_keys
@@ -145,6 +148,7 @@ class TestCreate:
             pytest.param({"time_zone": "Mars/Olympus"}, "time_zone", id="time-zone"),
             pytest.param({"time_zone": "Europe"}, "time_zone", id="half-a-time-zone"),
             pytest.param({"time_zone": "../etc/passwd"}, "time_zone", id="time-zone-path"),
+            pytest.param({"categories": [404]}, "categories", id="no-such-category"),
             pytest.param({"frozen_at": None}, "frozen_at", id="not-to-be-set"),
             pytest.param({"nonsense": 1}, "nonsense", id="no-such-column"),
         ],
@@ -596,99 +600,6 @@ def test_counts_cost_one_query(django_assert_num_queries):
         assert list(versions.executed([row.pk for row in rows]).values()) == [0, 3, 0]
 
 
-class TestCompare:
-    """Two versions written as outlines; nodes of one title are one node."""
-
-    @staticmethod
-    def pair(before, after):
-        versions_of = []
-        for text in (before, after):
-            workflow = spare(current=None)
-            for title, node in plant(workflow, text).items():
-                Node.objects.filter(pk=node.pk).update(key=title)
-            versions_of.append(workflow)
-        return versions_of
-
-    @pytest.mark.parametrize(
-        ("before", "after", "added", "removed", "moved"),
-        [
-            pytest.param("a b", "a b", "", "", "", id="same"),
-            pytest.param("", "a b", "ab", "", "", id="from-nothing"),
-            pytest.param("a b", "", "", "ab", "", id="to-nothing"),
-            pytest.param("a b c", "a x b c", "x", "", "", id="what-follows-an-insertion-stays"),
-            pytest.param("a b c", "b c", "", "a", "", id="what-follows-a-removal-stays"),
-            pytest.param("A(0: b c) d", "A(0: c) d", "", "b", "", id="removal-in-a-branch"),
-            pytest.param("a b c d", "a c b d", "", "", "c", id="order"),
-            pytest.param("A(0: b) c", "A(0: b c)", "", "", "c", id="into-a-branch"),
-            pytest.param("A(0: b; 1: c)", "A(0: c; 1: b)", "", "", "cb", id="branches-trade"),
-            pytest.param("A(0: B(0: c)) d", "A d B(0: c)", "", "", "B", id="with-its-branches"),
-            pytest.param("X(0: a b) d", "a b d", "", "X", "ab", id="kept-branch"),
-        ],
-    )
-    def test_nodes(self, before, after, added, removed, moved):
-        found = versions.compare(*self.pair(before, after))
-        assert "".join(node.key for node in found.added) == added
-        assert "".join(node.key for node in found.removed) == removed
-        assert "".join(node.key for node in found.moved) == moved
-        assert found.changed == found.columns == []
-        assert bool(found) is bool(added or removed or moved)
-
-    def test_places(self):
-        found = versions.compare(*self.pair("A(0: b c) d", "A(0: b; 1: d c)"))
-        moved = {node.key: (node.before, node.after) for node in found.moved}
-        before, after = moved["d"]
-        assert (before.parent, before.branch, before.upstream) == (None, None, "A")
-        assert (after.parent, after.branch, after.upstream) == ("A", 1, None)
-        before, after = moved["c"]
-        assert (before.parent, before.branch, before.upstream) == ("A", 0, "b")
-        assert (after.parent, after.branch, after.upstream) == ("A", 1, "d")
-
-    @pytest.mark.parametrize(
-        ("before", "after", "changes"),
-        [
-            ({"a": 1}, {"a": 2}, [("config.a", "changed", 1, 2)]),
-            ({"a": 1}, {"a": 1.0}, []),
-            ({"a": 1}, {"a": True}, [("config.a", "changed", 1, True)]),
-            ({}, {"a": None}, [("config.a", "added", None, None)]),
-            ({"a": 1}, {}, [("config.a", "removed", 1, None)]),
-            ({"a": {"b": [1, 2]}}, {"a": {"b": [1, 3]}}, [("config.a.b.1", "changed", 2, 3)]),
-            ({"a": [1]}, {"a": [1, {"c": 2}]}, [("config.a.1", "added", None, {"c": 2})]),
-            ({"a": [1, 2]}, {"a": [1]}, [("config.a.1", "removed", 2, None)]),
-            ({"a": [1]}, {"a": {"0": 1}}, [("config.a", "changed", [1], {"0": 1})]),
-        ],
-    )
-    def test_configurations(self, before, after, changes):
-        pair = self.pair("a", "a")
-        for workflow, config in zip(pair, (before, after), strict=True):
-            workflow.nodes.update(config=config)
-        found = versions.compare(*pair)
-        assert [
-            (change.path, change.kind, change.before, change.after) for node in found.changed for change in node.changes
-        ] == changes
-
-    def test_all_fields_of_a_node(self):
-        pair = self.pair("a b", "a b")
-        pair[1].nodes.filter(key="b").update(title="z", type="t-fork", policy={"timeout": 5})
-        (node,) = versions.compare(*pair).changed
-        assert (node.key, node.title) == ("b", "z")
-        assert [change.path for change in node.changes] == ["title", "type", "policy.timeout"]
-
-    def test_columns(self):
-        first = create(options={"timeout": 1})
-        second = versions.revise(first, title="Another", options={"timeout": 2, "priority": 3})
-        found = versions.compare(first, second)
-        assert [(change.path, change.before, change.after) for change in found.columns] == [
-            ("title", "A test", "Another"),
-            ("options.timeout", 1, 2),
-            ("options.priority", None, 3),
-        ]
-
-    def test_queries(self, django_assert_num_queries):
-        pair = self.pair("A(0: b c) d", "A(0: b; 1: d c)")
-        with django_assert_num_queries(1):
-            versions.compare(*pair)
-
-
 def test_the_database_itself_refuses_two_current_versions():
     first = create()
     second = versions.revise(first)
@@ -716,3 +627,12 @@ def test_a_cached_graph_goes_with_its_version():
     versions.delete([workflow])
     with pytest.raises(NotFound):
         load_graph(workflow.pk)
+
+
+def test_the_examples_of_the_docs():
+    text = (Path(__file__).parents[2] / "docs" / "versions.md").read_text()
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, names)
+    assert [row.version for row in Workflow.objects.order_by("pk")] == [1, 2]
+    assert state(names["big_order"], names["second"]) == [(False, None), (True, True)]

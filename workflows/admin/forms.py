@@ -67,7 +67,7 @@ def add_errors(form: forms.BaseForm, error: SluiceError) -> None:
         if field not in form.fields:
             field, rest = None, path
         sentence = str(message)
-        form.add_error(field, f"{rest}: {sentence}" if rest and rest not in sentence else sentence)
+        form.add_error(field, f"{rest}: {sentence}" if rest and not sentence.startswith(f"{rest}:") else sentence)
 
 
 class OperationForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import JSONField, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -44,7 +45,7 @@ class PlaceForm(forms.Form):
 
 
 class NewNodeForm(PlaceForm):
-    title = forms.CharField(label=gettext_lazy("Title"), max_length=255, required=False)
+    title = forms.CharField(label=gettext_lazy("Title"), max_length=255, required=False, widget=AdminTextInputWidget)
     config = JsonField(label=gettext_lazy("Configuration"), required=False)
     policy = JsonField(
         label=gettext_lazy("Policy"),
@@ -162,7 +163,8 @@ class NodeAdmin(ModelAdmin[Node]):
     ) -> HttpResponse:
         if obj is not None:
             context.update(kind_context(obj.type), workflow_url=self.workflow_url(obj.workflow_id))
-        context.update(show_save_and_add_another=False)
+            context.update(title=str(obj), subtitle=None)
+        context["show_save_and_add_another"] = False
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     # -- small pages ---------------------------------------------------------------------------------------------------
@@ -232,16 +234,13 @@ class NodeAdmin(ModelAdmin[Node]):
         require(request, "workflows.delete_node")
         node = self._node(pk)
         place = self._graph(node.workflow).nodes[pk]
-        filled = [
-            (str(index), _("Keep those of “%s”") % label)
-            for index, label in tree.branches(place)
-            if index in place.branches
-        ]
+        kept = _("Keep those of “%s”")
+        filled = [(str(row.index), kept % row.label) for row in tree.branches(place) if row.filled]
         form = DeleteNodeForm(request.POST if request.method == "POST" else None, branches=filled)
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:
-            kept = cleaned.get("keep_branch") or None
-            editing.remove_node(node, keep_branch=None if kept is None else int(kept), by=request.user)
+            index = cleaned.get("keep_branch") or None
+            editing.remove_node(node, keep_branch=None if index is None else int(index), by=request.user)
             return self._done(request, node.workflow, _("Deleted node “%s”.") % node)
 
         return self._page(request, node.workflow, _("Delete “%s”?") % node, form, run, _("Delete node"), danger=True)
@@ -250,7 +249,7 @@ class NodeAdmin(ModelAdmin[Node]):
         require(request, "workflows.delete_node")
         node = self._node(pk)
         place = self._graph(node.workflow).nodes[pk]
-        label = dict(tree.branches(place)).get(index, index)
+        label = next((row.label for row in tree.branches(place) if row.index == index), index)
         form = DeleteBranchForm(request.POST if request.method == "POST" else None)
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:

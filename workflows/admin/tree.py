@@ -24,6 +24,8 @@ class Row:
     index: int | None = None
     #: Of a branch: whether nodes stand in it.
     filled: bool = False
+    #: A branch that begins to be with its first node.
+    new: bool = False
 
     @property
     def place(self) -> str:
@@ -60,26 +62,23 @@ def rows(graph: Graph) -> Iterator[Row]:
             continue
         if row.node.downstream is not None:
             stack.append(Row(row.depth, row.node.downstream))
-        stack.extend(
-            Row(row.depth + 1, row.node, label, index, index in row.node.branches)
-            for index, label in reversed(branches(row.node))
-        )
+        stack.extend(reversed(branches(row.node, row.depth + 1)))
 
 
-def branches(node: GraphNode) -> list[tuple[int, str | Promise]]:
-    """(index, label) of each branch the node has or may have; one more where it may have any."""
+def branches(node: GraphNode, depth: int = 0) -> list[Row]:
+    """The branches that the node has or may have; one more where it may have any."""
     try:
         declared = node.instruction.branches(node.config)
     except SluiceError:
         # What is wrong with the node shows on its own page; the tree shows what stands.
         declared = []
-    if declared is None:
-        following = max(node.branches, default=0) + 1
-        return [*((index, _("Branch %d") % index) for index in node.branches), (following, _("New branch"))]
-    known: dict[int, str | Promise] = {branch.index: branch.label for branch in declared}
+    labels: dict[int, str | Promise] = {branch.index: branch.label for branch in declared or ()}
     for index in node.branches:
-        known.setdefault(index, _("Branch %d") % index)
-    return list(known.items())
+        labels.setdefault(index, _("Branch %d") % index)
+    found = [Row(depth, node, label, index, index in node.branches) for index, label in labels.items()]
+    if declared is None:
+        found.append(Row(depth, node, _("New branch"), max(node.branches, default=0) + 1, new=True))
+    return found
 
 
 def places(graph: Graph, without: GraphNode | None = None) -> list[tuple[str, str]]:

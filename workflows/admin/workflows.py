@@ -55,7 +55,7 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     actions = ["enable_selected", "disable_selected", "revise_selected", "copy_selected", "remove_selected"]
-    filter_horizontal = ["categories"]
+    autocomplete_fields = ["categories"]
     formfield_overrides = {JSONField: {"form_class": JsonField}}
     change_form_template = "admin/workflows/workflow/change_form.html"
 
@@ -216,13 +216,16 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
         if obj is None:
             context["kinds"] = [(kind, pretty(schemas.skeleton(kind.Config))) for kind in triggers().values()]
         else:
-            context.update(self._page_context(request, Workflow.objects.get(pk=obj.pk)))
+            workflow = Workflow.objects.get(pk=obj.pk)
+            context.update(self._page_context(request, workflow), title=str(workflow), subtitle=None)
+            context["show_save_and_add_another"] = False
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def _page_context(self, request: HttpRequest, workflow: Workflow) -> dict[str, Any]:
         known: dict[str, Any] = {"workflow": workflow, "enabled_badge": enabled_badge(workflow)}
         try:
-            known["tree"] = list(tree.rows(Graph(workflow, Node.objects.filter(workflow=workflow))))
+            found = tree.rows(Graph(workflow, Node.objects.filter(workflow=workflow)))
+            known["tree"] = [row for row in found if not (row.new and workflow.frozen)]
         except (SluiceError, ValidationError) as error:
             known["tree_error"] = str(error)
         may = request.user.has_perm
@@ -322,7 +325,7 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
         going = Workflow.objects.filter(Q(key__in=whole) | Q(pk__in=[workflow.pk for workflow in chosen]))
         counts = going.aggregate(versions=Count("pk", distinct=True), nodes=Count("nodes"))
         sentences = [
-            ngettext("%d version is deleted", "%d versions are deleted", counts["versions"]) % counts["versions"]
+            ngettext("%d version goes,", "%d versions go,", counts["versions"]) % counts["versions"]
             + ngettext(" with its %d node.", " with their %d nodes.", counts["nodes"]) % counts["nodes"],
             _("With a current version go all others of its workflow. Executions are kept."),
         ]

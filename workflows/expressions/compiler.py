@@ -9,7 +9,7 @@ from workflows.expressions.dialects import Dialect
 from workflows.expressions.errors import ExpressionError
 from workflows.expressions.functions import library
 from workflows.expressions.functions.registry import Function
-from workflows.expressions.limits import Meter
+from workflows.expressions.limits import LIST_LIMIT, TEXT_LIMIT, Meter
 from workflows.expressions.operators import OPERATIONS, UNARY, Operation, shown
 from workflows.expressions.parser import Call, Chain, Choice, Expr, Index, ListOf, Literal, Name, Placeholder, Unary
 from workflows.expressions.paths import Getter, Scope, compile_path, step
@@ -258,9 +258,9 @@ def _eager(tree: Call, found: Function, arguments: list[Getter]) -> Getter:
         try:
             charge(values, meter)
             result = call(meter, *values) if metered else call(*values)
-            if type(result) is str:
+            if type(result) is str and len(result) > TEXT_LIMIT:
                 meter.text(len(result))
-            elif type(result) is list:
+            elif type(result) is list and len(result) > LIST_LIMIT:
                 meter.items(len(result))
         except ExpressionError as error:
             raise error.at(position) from None

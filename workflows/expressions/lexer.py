@@ -1,7 +1,7 @@
 """Cuts an expression's text into tokens; linear in its length."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -23,8 +23,7 @@ _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": ""}
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """`kind` is number, text, name, operator, placeholder or end; `value` the text, unquoted for texts."""
 
     kind: str
@@ -33,7 +32,7 @@ class Token:
 
 
 def tokenize(source: str) -> list[Token]:
-    """Raises `ExpressionError` for what is no token, and for a source of more than 20,000 characters."""
+    """Raises `ExpressionError` for what is no token, and for a source of more than 10,000 characters."""
     if len(source) > SOURCE_LIMIT:
         raise syntax_error(_("An expression may have %d characters; split it over nodes.") % SOURCE_LIMIT, SOURCE_LIMIT)
     tokens: list[Token] = []

@@ -9,19 +9,17 @@ from django.utils.translation import gettext as _
 from workflows.expressions.errors import ExpressionError
 
 #: Characters of an expression's own text.
-SOURCE_LIMIT = 20_000
+SOURCE_LIMIT = 10_000
 #: Levels of parentheses, calls, indexes, conditionals; also of lists and objects in a template or logic tree.
 DEPTH_LIMIT = 50
-#: Characters of one text that an expression makes.
+#: Characters of one text that an expression or template makes.
 TEXT_LIMIT = 1_000_000
-#: Characters of one text that a template makes.
-RENDER_LIMIT = 4_000_000
 #: Items of one list that an expression makes.
-LIST_LIMIT = 100_000
+LIST_LIMIT = 50_000
 #: Bits of an integer; beyond, numbers are infinite and so null, as in JavaScript.
 INTEGER_BITS = 1024
 #: Work of one evaluation: about one for each list item looked at, and for each 16 characters of text.
-STEP_LIMIT = 250_000
+STEP_LIMIT = 100_000
 
 
 class Meter:
@@ -61,10 +59,10 @@ class Meter:
             if isinstance(item, str):
                 self.charge(len(item) >> 4)
             elif isinstance(item, Mapping):
-                self.charge(len(item))
+                self.charge(1 + 2 * len(item))
                 stack.extend(item.values())
             elif isinstance(item, list | tuple):
-                self.charge(len(item))
+                self.charge(1 + len(item))
                 stack.extend(item)
 
 

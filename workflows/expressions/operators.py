@@ -86,7 +86,7 @@ def _power(a: Any, b: Any) -> Any:
 def _bits(sign: str, calculate: Callable[[int, int], int]) -> Operation:
     def operation(a: Any, b: Any) -> Any:
         left, right = number(a, sign), number(b, sign)
-        if left != left or right != right or math.isinf(left) or math.isinf(right):
+        if not all(isinstance(value, int) or math.isfinite(value) for value in (left, right)):
             return None
         return finite(calculate(int(left), int(right)))
 

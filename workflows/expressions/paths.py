@@ -16,6 +16,7 @@ PLACEHOLDER = re.compile(r"\{\{([\w \t\n\-+.,@/()?=*$:]+)\}\}")
 _INDEX = re.compile(r"[0-9]{1,9}", re.ASCII)
 _NODES = "$jobsMapByNodeKey"
 _FUNCTIONS = "$system"
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def split_placeholder(inside: str) -> tuple[str, str | None]:
@@ -94,7 +95,9 @@ def _column(items: Sequence[Any], segment: str) -> list[Any]:
             if isinstance(item, list | tuple):
                 stack.append(iter(item))
                 break
-            inner = item.get(segment) if isinstance(item, Mapping) else None
+            kind = type(item)
+            known = kind is dict or (kind not in _SCALARS and isinstance(item, Mapping))
+            inner = item.get(segment) if known else None
             if isinstance(inner, list | tuple):
                 found.extend(inner)
             else:

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from workflows.expressions.errors import ExpressionError
-from workflows.expressions.limits import DEPTH_LIMIT, RENDER_LIMIT, UNMETERED
+from workflows.expressions.limits import DEPTH_LIMIT, TEXT_LIMIT, UNMETERED
 from workflows.expressions.paths import PLACEHOLDER, Getter, Scope, compile_path, node_key, split_placeholder
 from workflows.expressions.text import to_text
 
@@ -94,8 +94,8 @@ def join_parts(parts: list[str | Getter], scope: Scope) -> str:
     for part in parts:
         piece = part if isinstance(part, str) else to_text(part(scope, UNMETERED))
         length += len(piece)
-        if length > RENDER_LIMIT:
-            raise ExpressionError(_("The text would be longer than %d characters; make it shorter.") % RENDER_LIMIT)
+        if length > TEXT_LIMIT:
+            raise ExpressionError(_("The text would be longer than %d characters; make it shorter.") % TEXT_LIMIT)
         pieces.append(piece)
     return "".join(pieces)
 

@@ -23,6 +23,8 @@ def truthy(value: Any) -> bool:
         return bool(value)
     if isinstance(value, list | tuple | Mapping):
         return True
+    if isinstance(value, Decimal):
+        return bool(value) and not value.is_nan()
     return bool(value) and value == value
 
 
@@ -108,7 +110,8 @@ def equal(a: Any, b: Any) -> bool:
         return _same_content(a, b)
     left, right = number_or_none(a), number_or_none(b)
     if left is None or right is None:
-        return kind is other and bool(a == b)
+        # Two that are no numbers are never equal; a signaling NaN may not even be compared.
+        return kind is other and not isinstance(a, float | Decimal) and bool(a == b)
     return left == right or _close(left, right)
 
 

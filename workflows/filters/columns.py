@@ -1,15 +1,14 @@
 """A column as operators see it, and conditions in SQL's three-valued logic."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation, localcontext
 from typing import Any
 
-from django.db.models import Field, IntegerField, Q
+from django.db.models import DecimalField, Field, IntegerField, Q
 
-from workflows.coercion import field_value
+from workflows.coercion import MOST_INTEGER, field_value
 from workflows.filters.arrays import is_array
 from workflows.jsonable import jsonable
 
@@ -97,35 +96,49 @@ class Column:
         return Condition(~q | self.missing(), q, True)
 
     def compare(self, lookup: str, raw: Any) -> Q:
-        """The comparison; an integer column is compared with 1.5 as numbers are."""
-        if self.is_a(IntegerField):
-            fraction = _fraction(raw)
-            if fraction is not None:
-                return _compare_fraction(self, lookup, fraction)
-        return self.at(lookup, self.value(raw))
+        """The comparison; a column of whole numbers is compared with 1.5, and any with 1e99, as numbers are."""
+        number = _number(raw) if self.is_a(IntegerField, DecimalField) else None
+        if number is None or _holds(self.field, number):
+            return self.at(lookup, self.value(raw))
+        if lookup == "exact":
+            return NEVER
+        step, most = _scale(self.field)
+        if abs(number) > most:
+            return self.present() if (number > 0) == (lookup in ("lt", "lte")) else NEVER
+        rounding = ROUND_FLOOR if lookup in ("gt", "lte") else ROUND_CEILING
+        return self.compare(lookup, number.quantize(step, rounding))
 
     def among(self, raw: Any) -> Q:
         items = raw if isinstance(raw, list | tuple) else [raw]
-        if self.is_a(IntegerField):
-            items = [item for item in items if _fraction(item) is None]
+        if self.is_a(IntegerField, DecimalField):
+            items = [item for item in items if (number := _number(item)) is None or _holds(self.field, number)]
         values = [self.value(item) for item in items if item is not None]
         return self.at("in", values) if values else NEVER
 
 
-def _fraction(raw: Any) -> Decimal | None:
-    if not isinstance(raw, str | float | Decimal):
+def _number(raw: Any) -> Decimal | None:
+    if isinstance(raw, bool) or not isinstance(raw, int | str | float | Decimal):
         return None
     try:
         number = Decimal(str(raw).strip())
     except InvalidOperation:
         return None
-    return number if number.is_finite() and number != number.to_integral_value() else None
+    return number if number.is_finite() else None
 
 
-def _compare_fraction(column: Column, lookup: str, number: Decimal) -> Q:
-    if lookup == "exact":
-        return NEVER
-    return column.at(lookup, math.floor(number) if lookup in ("gt", "lte") else math.ceil(number))
+def _scale(field: Any) -> tuple[Decimal, Decimal]:
+    """The distance of two neighbouring numbers of the column, and the largest."""
+    if isinstance(field, DecimalField):
+        step = Decimal(1).scaleb(-field.decimal_places)
+        return step, Decimal(1).scaleb(field.max_digits - field.decimal_places) - step
+    return Decimal(1), Decimal(MOST_INTEGER)
+
+
+def _holds(field: Any, number: Decimal) -> bool:
+    """Whether the column can hold this very number."""
+    step, most = _scale(field)
+    with localcontext(prec=100):
+        return abs(number) <= most and number % step == 0
 
 
 def equal(column: Column, raw: Any) -> Condition:

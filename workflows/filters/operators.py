@@ -112,7 +112,7 @@ def _text(lookup: str) -> Operator:
 def _words(column: Column, raw: Any) -> str:
     if isinstance(raw, Mapping | list | tuple) or raw is None:
         raise Invalid(_("Text, or a list of texts, belongs here."), field=column.where)
-    return str(raw).replace("\x00", "")
+    return str(jsonable(str(raw)))
 
 
 def _like(ignore_case: bool) -> Operator:

@@ -24,7 +24,7 @@ _GROUPS = {"$and": all_of, "$or": any_of}
 _EXISTENCE = ("$exists", "$notExists")
 _MOST_CONDITIONS = 500
 _DEEPEST = 30
-_TAKEN = frozenset({*JSONField.get_lookups(), *KeyTransform.get_lookups()})
+_TAKEN = frozenset({*JSONField.get_class_lookups(), *KeyTransform.get_class_lookups()})
 
 
 def to_q(

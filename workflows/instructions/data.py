@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from pydantic import Field, field_validator
+from pydantic import Field, WithJsonSchema, field_validator
 
 from workflows import filters
 from workflows.coercion import field_value, find_writable
@@ -28,7 +28,8 @@ class Params(NodeConfig):
 
 
 class FilterParams(Params):
-    filter: dict[str, Any] | str | None = None
+    #: A filter object, or a template of one. `check` says what is wrong with others, in a sentence.
+    filter: Annotated[Any, WithJsonSchema({"type": ["object", "string", "null"]})] = None
 
 
 class ValueParams(Params):

@@ -1,12 +1,12 @@
 """Rows read (spec 5.7)."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.db.models import F, Model, QuerySet
 from django.db.models.expressions import OrderBy
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
-from pydantic import Field, field_validator
+from pydantic import Field, WithJsonSchema, field_validator
 
 from workflows.collections import ModelType, load, parse_appends, to_json, usable
 from workflows.errors import Invalid
@@ -28,6 +28,10 @@ DEFAULT_PAGE_SIZE = 20
 MOST_ROWS = 10_000
 
 
+#: A number, or a template of one.
+Number = Annotated[Any, WithJsonSchema({"type": ["integer", "string", "null"]})]
+
+
 class Sort(NodeConfig):
     field: str | None = None
     direction: str | None = "asc"
@@ -44,8 +48,8 @@ class Sort(NodeConfig):
 class QueryParams(FilterParams, AppendParams):
     #: In this order; the key comes last by itself.
     sort: list[Sort] = Field(default_factory=list)
-    page: int | str | None = 1
-    page_size: int | str | None = DEFAULT_PAGE_SIZE
+    page: Number = 1
+    page_size: Number = DEFAULT_PAGE_SIZE
 
     @field_validator("sort", mode="before")
     @classmethod

@@ -3,6 +3,7 @@
 Triggers import nothing of `executions`: when that app starts it hands them a `dispatch` callable.
 """
 
+import builtins
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
@@ -85,7 +86,7 @@ class Trigger(Generic[ConfigT]):
     type: ClassVar[str]
     title: ClassVar[str | Promise]
     description: ClassVar[str | Promise] = ""
-    Config: ClassVar[type[TriggerConfig]] = TriggerConfig
+    Config: ClassVar[builtins.type[TriggerConfig]] = TriggerConfig
     #: True or False forces the mode; None leaves it to the workflow.
     sync: ClassVar[bool | None] = None
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from django.apps import apps
 from django.db import connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.utils import timezone
@@ -188,16 +189,20 @@ def _fire(events: list[Event], using: str) -> None:
 
 
 def _run(event: Event, using: str) -> None:
-    engine = engine_alias()
-    if connections[engine].vendor == "sqlite" and connections[engine].in_atomic_block:
-        # SQLite's one writer is the caller's transaction; the run's own rows would wait for it for ever. The run keeps
-        # the context of the save: by the commit, who saved and which runs led here is no longer there to be read.
-        transaction.on_commit(partial(copy_context().run, _run_late, event), using=engine)
+    engine = connections[engine_alias()]
+    if engine.in_atomic_block and _one_writer(engine):
+        # The run keeps the context of the save: at the commit, who saved and which runs led here is forgotten.
+        transaction.on_commit(partial(copy_context().run, _run_late, event), using=engine.alias)
     elif _failed(event):
         if connections[using].in_atomic_block:
             # Whoever catches this inside the transaction can't commit half of it.
             transaction.set_rollback(True, using=using)
         raise RollbackOnFailure
+
+
+def _one_writer(engine: BaseDatabaseWrapper) -> bool:
+    """Whether the caller's transaction keeps the run from writing its own rows, which go over a second connection."""
+    return engine.vendor == "sqlite"
 
 
 def _run_late(event: Event) -> None:

@@ -280,7 +280,7 @@ def test_syntax_errors_name_the_place(engine, text, position):
         ("1 + sqrt('a')", 4, "sqrt() needs numbers, not 'a'."),
         ("today() - 1", 8, "use dateDiff() or addDays()"),
         ("factorial(-1)", 0, "at least 0"),
-        ("range(0, 1e9)", 0, "more than 100000 items"),
+        ("range(0, 1e9)", 0, "more than 50000 items"),
         ("repeat('a', 1e9)", 0, "longer than 1000000 characters"),
         ("addDays('soon', 1)", 0, "needs a date, not 'soon'"),
         ("dateAdd('2024-01-01', 1, 'moon')", 0, "'moon' is no unit; choose one of"),
@@ -346,10 +346,10 @@ def test_only_what_counts_is_evaluated():
 
 
 @pytest.mark.parametrize(
-    "text", ["+".join(["1"] * 5000), " and ".join(["1"] * 3000), "+".join(["{{$context.data.amount}}"] * 800)]
+    "text", ["+".join(["1"] * 5000), " and ".join(["1"] * 1600), "+".join(["{{$context.data.amount}}"] * 380)]
 )
 def test_long_chains_are_no_nesting(text):
-    assert value(text) in (5000, True, 120_000)
+    assert value(text) in (5000, True, 57_000)
 
 
 def test_a_compiled_condition_is_fast():

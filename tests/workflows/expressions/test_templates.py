@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from workflows.expressions import ExpressionError, compile_template, render
-from workflows.expressions.limits import DEPTH_LIMIT, RENDER_LIMIT
+from workflows.expressions.limits import DEPTH_LIMIT, TEXT_LIMIT
 
 DATA = {
     "id": 7,
@@ -232,7 +232,7 @@ def test_nesting_has_a_limit():
 
 
 def test_text_has_a_limit():
-    scope = {"x": "a" * (RENDER_LIMIT // 2)}
-    assert len(render("{{x}}{{x}}", scope)) == RENDER_LIMIT
+    scope = {"x": "a" * (TEXT_LIMIT // 2)}
+    assert len(render("{{x}}{{x}}", scope)) == TEXT_LIMIT
     with pytest.raises(ExpressionError, match="characters"):
         render("{{x}}{{x}}.", scope)

@@ -12,7 +12,7 @@ from config.shop.models import Customer, Line, Order, Product
 from workflows import ambient, versions
 from workflows.errors import Invalid
 from workflows.models import Workflow
-from workflows.triggers import get_trigger, listening
+from workflows.triggers import get_trigger, listening, rows
 from workflows.triggers.rows import RollbackOnFailure
 
 pytestmark = pytest.mark.django_db
@@ -268,7 +268,13 @@ def test_all_async_workflows_of_a_save_are_one_dispatch(fired, listen):
     assert fired.titles == [["a", "b", "c"]]
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite runs them after the commit")
+@pytest.fixture
+def inline(monkeypatch):
+    """As on a server database: sync runs write their own rows over a second connection."""
+    monkeypatch.setattr(rows, "_one_writer", lambda engine: False)
+
+
+@pytest.mark.usefixtures("inline")
 def test_sync_workflows_follow_one_by_one(fired, listen):
     for title, sync in (("s1", True), ("a", False), ("s2", True)):
         listen(title=title, sync=sync)
@@ -276,7 +282,7 @@ def test_sync_workflows_follow_one_by_one(fired, listen):
     assert fired.titles == [["a"], ["s1"], ["s2"]]
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite runs them after the commit")
+@pytest.mark.usefixtures("inline")
 @pytest.mark.parametrize(
     ("status", "nothing", "rollback", "undone"),
     [
@@ -300,7 +306,7 @@ def test_rollback_on_failure(fired, listen, status, nothing, rollback, undone):
     assert Product.objects.exists() is not undone
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite runs them after the commit")
+@pytest.mark.usefixtures("inline")
 @pytest.mark.django_db(transaction=True)
 def test_who_catches_the_failure_inside_a_transaction_commits_nothing(fired, listen):
     listen(sync=True, rollbackOnFailure=True)
@@ -313,9 +319,9 @@ def test_who_catches_the_failure_inside_a_transaction_commits_nothing(fired, lis
     assert not Customer.objects.exists()
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="others run them inside the transaction")
 @pytest.mark.django_db(transaction=True)
-def test_sqlite_runs_sync_workflows_after_the_commit_in_the_context_of_the_save(fired, listen):
+def test_sqlite_runs_sync_workflows_after_the_commit_in_the_context_of_the_save(fired, listen, monkeypatch):
+    monkeypatch.setattr(rows, "_one_writer", lambda engine: True)
     listen(sync=True, rollbackOnFailure=True)
     seen = []
     fired.during = lambda events: seen.append((connection.in_atomic_block, ambient.stack()))

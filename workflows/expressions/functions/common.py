@@ -7,19 +7,17 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from workflows.expressions.errors import ExpressionError
-from workflows.expressions.limits import Meter
 from workflows.expressions.operators import number, shown
 from workflows.expressions.text import to_text
 from workflows.expressions.values import Number, moment, number_or_none
 
 
-def flat(meter: Meter, values: Any) -> Iterator[Any]:
-    """The values with lists inside taken apart, at any depth."""
+def flat(values: Any) -> Iterator[Any]:
+    """The values with lists inside taken apart, at any depth. Arguments were charged for before the call."""
     stack = [iter(values)]
     while stack:
         for value in stack[-1]:
             if isinstance(value, list | tuple):
-                meter.charge(len(value))
                 stack.append(iter(value))
                 break
             yield value
@@ -27,9 +25,9 @@ def flat(meter: Meter, values: Any) -> Iterator[Any]:
             stack.pop()
 
 
-def numbers_in(meter: Meter, values: Any, name: str) -> list[Number]:
+def numbers_in(values: Any, name: str) -> list[Number]:
     """Every number in the values and the lists in them; null and "" are passed over."""
-    return [number(value, f"{name}()") for value in flat(meter, values) if value is not None and value != ""]
+    return [number(value, f"{name}()") for value in flat(values) if value is not None and value != ""]
 
 
 def whole(value: Any, what: str) -> int:

@@ -22,24 +22,24 @@ def _length(value: Any) -> int:
 
 
 @function("count", dialect="math.js")
-def _count(meter: Meter, *values: Any) -> int:
-    return sum(1 for _value in flat(meter, values))
+def _count(*values: Any) -> int:
+    return sum(1 for _value in flat(values))
 
 
 @function("COUNT", dialect="formula.js")
-def _count_numbers(meter: Meter, *values: Any) -> int:
-    found = (value for value in flat(meter, values) if not isinstance(value, str | bool))
+def _count_numbers(*values: Any) -> int:
+    found = (value for value in flat(values) if not isinstance(value, str | bool))
     return sum(number_or_none(value) is not None for value in found)
 
 
 @function("COUNTA")
-def _count_filled(meter: Meter, *values: Any) -> int:
-    return sum(value is not None and value != "" for value in flat(meter, values))
+def _count_filled(*values: Any) -> int:
+    return sum(value is not None and value != "" for value in flat(values))
 
 
 @function("COUNTBLANK")
-def _count_blank(meter: Meter, *values: Any) -> int:
-    return sum(value is None or value == "" for value in flat(meter, values))
+def _count_blank(*values: Any) -> int:
+    return sum(value is None or value == "" for value in flat(values))
 
 
 @function("first", shallow=True)
@@ -81,14 +81,14 @@ def _reverse(values: Any) -> Any:
 @function("sort")
 def _sort(meter: Meter, values: Any, order: Any = "asc") -> list[Any]:
     found = items(values, "sort")
-    meter.charge(len(found) * len(found).bit_length())
+    meter.charge(len(found) * 2)
     return sorted(found, key=sort_key, reverse=_descending(order))
 
 
 @function("sortBy")
 def _sort_by(meter: Meter, values: Any, key: Any, order: Any = "asc") -> list[Any]:
     found, name = items(values, "sortBy"), to_text(key)
-    meter.charge(len(found) * len(found).bit_length())
+    meter.charge(len(found) * 2)
     return sorted(found, key=lambda item: sort_key(step(item, name)), reverse=_descending(order))
 
 
@@ -97,7 +97,8 @@ def _descending(order: Any) -> bool:
 
 
 @function("unique")
-def _unique(values: Any) -> list[Any]:
+def _unique(meter: Meter, values: Any) -> list[Any]:
+    meter.items(len(items(values, "unique")))
     found: dict[Any, Any] = {}
     for value in items(values, "unique"):
         found.setdefault(sort_key(value), value)
@@ -105,8 +106,8 @@ def _unique(values: Any) -> list[Any]:
 
 
 @function("flatten")
-def _flatten(meter: Meter, values: Any) -> list[Any]:
-    return list(flat(meter, items(values, "flatten")))
+def _flatten(values: Any) -> list[Any]:
+    return list(flat(items(values, "flatten")))
 
 
 @function("compact", shallow=True)
@@ -120,20 +121,20 @@ def _append(values: Any, *more: Any) -> list[Any]:
 
 
 @function("union", "setUnion")
-def _union(a: Any, b: Any) -> list[Any]:
-    return _unique([*items(a, "union"), *items(b, "union")])
+def _union(meter: Meter, a: Any, b: Any) -> list[Any]:
+    return _unique(meter, [*items(a, "union"), *items(b, "union")])
 
 
 @function("intersection", "setIntersect")
-def _intersection(a: Any, b: Any) -> list[Any]:
+def _intersection(meter: Meter, a: Any, b: Any) -> list[Any]:
     others = {sort_key(value) for value in items(b, "intersection")}
-    return [value for value in _unique(a) if sort_key(value) in others]
+    return [value for value in _unique(meter, a) if sort_key(value) in others]
 
 
 @function("difference", "setDifference")
-def _difference(a: Any, b: Any) -> list[Any]:
+def _difference(meter: Meter, a: Any, b: Any) -> list[Any]:
     others = {sort_key(value) for value in items(b, "difference")}
-    return [value for value in _unique(a) if sort_key(value) not in others]
+    return [value for value in _unique(meter, a) if sort_key(value) not in others]
 
 
 @function("range")
@@ -177,8 +178,9 @@ def _chunk(values: Any, size: Any) -> list[Any]:
 
 
 @function("transpose")
-def _transpose(values: Any) -> list[Any]:
+def _transpose(meter: Meter, values: Any) -> list[Any]:
     rows = [items(row, "transpose") for row in items(values, "transpose")]
+    meter.items(2 * max(map(len, rows), default=0))
     return [list(column) for column in zip(*rows, strict=True)]
 
 

@@ -36,7 +36,7 @@ def criterion(meter: Meter, wanted: Any) -> Callable[[Any], bool]:
 @function("COUNTIF")
 def _count_if(meter: Meter, values: Any, wanted: Any) -> int:
     test = criterion(meter, wanted)
-    return sum(test(value) for value in flat(meter, [values]))
+    return sum(test(value) for value in flat([values]))
 
 
 @function("SUMIF")
@@ -73,7 +73,7 @@ def _rows(meter: Meter, pairs: tuple[Any, ...]) -> list[bool]:
     """Which rows meet every (list, criterion) pair."""
     if not pairs or len(pairs) % 2:
         raise ExpressionError(_("Lists and criteria come in pairs."))
-    tests = [(list(flat(meter, [pairs[i]])), criterion(meter, pairs[i + 1])) for i in range(0, len(pairs), 2)]
+    tests = [(list(flat([pairs[i]])), criterion(meter, pairs[i + 1])) for i in range(0, len(pairs), 2)]
     size = len(tests[0][0])
     if any(len(values) != size for values, _test in tests):
         raise ExpressionError(_("The lists must have one length."))
@@ -83,7 +83,7 @@ def _rows(meter: Meter, pairs: tuple[Any, ...]) -> list[bool]:
 
 def _chosen(meter: Meter, values: Any, pairs: tuple[Any, ...], name: str) -> list[Any]:
     rows = _rows(meter, pairs)
-    found = list(flat(meter, [values]))[: len(rows)]
+    found = list(flat([values]))[: len(rows)]
     return [
         number(value, f"{name}()") for value, wanted in zip(found, rows, strict=False) if wanted and value is not None
     ]

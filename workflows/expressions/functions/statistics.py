@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from workflows.expressions.errors import ExpressionError
 from workflows.expressions.functions.common import flat, items, numbers_in, whole
-from workflows.expressions.functions.registry import Meter, function
+from workflows.expressions.functions.registry import function
 from workflows.expressions.operators import finite, number, shown
 from workflows.expressions.values import Number, compare, number_or_none
 
@@ -27,14 +27,14 @@ def average(values: list[Number]) -> Any:
 
 
 @function("sum")
-def _sum(meter: Meter, *values: Any) -> Any:
-    return total(numbers_in(meter, values, "sum"))
+def _sum(*values: Any) -> Any:
+    return total(numbers_in(values, "sum"))
 
 
 @function("product", "prod")
-def _product(meter: Meter, *values: Any) -> Any:
+def _product(*values: Any) -> Any:
     result: Any = 1
-    for value in numbers_in(meter, values, "product"):
+    for value in numbers_in(values, "product"):
         result = finite(result * value)
         if result is None:
             return None
@@ -42,10 +42,9 @@ def _product(meter: Meter, *values: Any) -> Any:
 
 
 @function("SUMPRODUCT", "dot")
-def _sum_product(meter: Meter, first: Any, *rest: Any) -> Any:
+def _sum_product(first: Any, *rest: Any) -> Any:
     columns = [
-        [number(value or 0, "SUMPRODUCT()") for value in flat(meter, items(column, "SUMPRODUCT"))]
-        for column in (first, *rest)
+        [number(value or 0, "SUMPRODUCT()") for value in flat(items(column, "SUMPRODUCT"))] for column in (first, *rest)
     ]
     if len({len(column) for column in columns}) > 1:
         raise ExpressionError(_("SUMPRODUCT() needs lists of one length."))
@@ -53,42 +52,42 @@ def _sum_product(meter: Meter, first: Any, *rest: Any) -> Any:
 
 
 @function("mean", "average")
-def _mean(meter: Meter, *values: Any) -> Any:
-    return average(numbers_in(meter, values, "mean"))
+def _mean(*values: Any) -> Any:
+    return average(numbers_in(values, "mean"))
 
 
 @function("median")
-def _median(meter: Meter, *values: Any) -> Any:
-    return _quantile(sorted(numbers_in(meter, values, "median")), 0.5)
+def _median(*values: Any) -> Any:
+    return _quantile(sorted(numbers_in(values, "median")), 0.5)
 
 
 @function("mode")
-def _mode(meter: Meter, *values: Any) -> Any:
+def _mode(*values: Any) -> Any:
     counts: dict[Number, int] = {}
-    for value in numbers_in(meter, values, "mode"):
+    for value in numbers_in(values, "mode"):
         counts[value] = counts.get(value, 0) + 1
     return max(counts, key=lambda value: counts[value]) if counts else None
 
 
 @function("variance", "VAR", "VAR.S")
-def _variance(meter: Meter, *values: Any) -> Any:
-    return _spread(numbers_in(meter, values, "variance"), 1)
+def _variance(*values: Any) -> Any:
+    return _spread(numbers_in(values, "variance"), 1)
 
 
 @function("VARP", "VAR.P")
-def _variance_of_all(meter: Meter, *values: Any) -> Any:
-    return _spread(numbers_in(meter, values, "VARP"), 0)
+def _variance_of_all(*values: Any) -> Any:
+    return _spread(numbers_in(values, "VARP"), 0)
 
 
 @function("std", "STDEV", "STDEV.S")
-def _deviation(meter: Meter, *values: Any) -> Any:
-    found = _spread(numbers_in(meter, values, "std"), 1)
+def _deviation(*values: Any) -> Any:
+    found = _spread(numbers_in(values, "std"), 1)
     return None if found is None else math.sqrt(found)
 
 
 @function("STDEVP", "STDEV.P")
-def _deviation_of_all(meter: Meter, *values: Any) -> Any:
-    found = _spread(numbers_in(meter, values, "STDEVP"), 0)
+def _deviation_of_all(*values: Any) -> Any:
+    found = _spread(numbers_in(values, "STDEVP"), 0)
     return None if found is None else math.sqrt(found)
 
 
@@ -100,19 +99,19 @@ def _spread(values: list[Number], fewer: int) -> Any:
 
 
 @function("max")
-def _max(meter: Meter, *values: Any) -> Any:
-    return _extreme(meter, values, 1, "max")
+def _max(*values: Any) -> Any:
+    return _extreme(values, 1, "max")
 
 
 @function("min")
-def _min(meter: Meter, *values: Any) -> Any:
-    return _extreme(meter, values, -1, "min")
+def _min(*values: Any) -> Any:
+    return _extreme(values, -1, "min")
 
 
-def _extreme(meter: Meter, values: Any, sign: int, name: str) -> Any:
+def _extreme(values: Any, sign: int, name: str) -> Any:
     """Of numbers, or of dates; null and "" are passed over."""
     best: Any = None
-    for item in flat(meter, values):
+    for item in flat(values):
         if item is None or item == "":
             continue
         found = number_or_none(item)
@@ -128,13 +127,13 @@ def _extreme(meter: Meter, values: Any, sign: int, name: str) -> Any:
 
 
 @function("LARGE")
-def _large(meter: Meter, values: Any, k: Any) -> Any:
-    return _kth(sorted(numbers_in(meter, items(values, "LARGE"), "LARGE"), reverse=True), whole(k, "LARGE()"))
+def _large(values: Any, k: Any) -> Any:
+    return _kth(sorted(numbers_in(items(values, "LARGE"), "LARGE"), reverse=True), whole(k, "LARGE()"))
 
 
 @function("SMALL")
-def _small(meter: Meter, values: Any, k: Any) -> Any:
-    return _kth(sorted(numbers_in(meter, items(values, "SMALL"), "SMALL")), whole(k, "SMALL()"))
+def _small(values: Any, k: Any) -> Any:
+    return _kth(sorted(numbers_in(items(values, "SMALL"), "SMALL")), whole(k, "SMALL()"))
 
 
 def _kth(values: list[Number], k: int) -> Any:
@@ -142,11 +141,11 @@ def _kth(values: list[Number], k: int) -> Any:
 
 
 @function("percentile", "quantileSeq")
-def _percentile(meter: Meter, values: Any, share: Any) -> Any:
+def _percentile(values: Any, share: Any) -> Any:
     found = number(share, "percentile()")
     if not 0 <= found <= 1:
         raise ExpressionError(_("percentile() needs a share between 0 and 1."))
-    return _quantile(sorted(numbers_in(meter, items(values, "percentile"), "percentile")), found)
+    return _quantile(sorted(numbers_in(items(values, "percentile"), "percentile")), found)
 
 
 def _quantile(values: list[Number], share: float) -> Any:
@@ -159,9 +158,9 @@ def _quantile(values: list[Number], share: float) -> Any:
 
 
 @function("RANK")
-def _rank(meter: Meter, value: Any, values: Any, ascending: Any = False) -> Any:
+def _rank(value: Any, values: Any, ascending: Any = False) -> Any:
     found = number(value, "RANK()")
-    others = numbers_in(meter, items(values, "RANK"), "RANK")
+    others = numbers_in(items(values, "RANK"), "RANK")
     if found not in others:
         return None
     return 1 + sum(other < found if ascending else other > found for other in others)

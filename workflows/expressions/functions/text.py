@@ -19,17 +19,17 @@ def _concat(meter: Meter, first: Any, *rest: Any) -> Any:
     if isinstance(first, list) and all(isinstance(value, list) for value in rest):
         meter.items(len(first) + sum(len(value) for value in rest))
         return [item for value in (first, *rest) for item in value]
-    return _joined(meter, flat(meter, (first, *rest)), "")
+    return _joined(meter, flat((first, *rest)), "")
 
 
 @function("concat", "CONCATENATE", dialect="formula.js")
 def _concatenate(meter: Meter, *values: Any) -> str:
-    return _joined(meter, flat(meter, values), "")
+    return _joined(meter, flat(values), "")
 
 
 @function("CONCATENATE")
 def _concatenate_too(meter: Meter, *values: Any) -> str:
-    return _joined(meter, flat(meter, values), "")
+    return _joined(meter, flat(values), "")
 
 
 def _joined(meter: Meter, values: Any, separator: str) -> str:
@@ -45,7 +45,7 @@ def _join(meter: Meter, values: Any, separator: Any = ",") -> str:
 
 @function("TEXTJOIN")
 def _text_join(meter: Meter, separator: Any, ignore_empty: Any, *values: Any) -> str:
-    found = (value for value in flat(meter, values) if not (ignore_empty and value in (None, "")))
+    found = (value for value in flat(values) if not (ignore_empty and value in (None, "")))
     return _joined(meter, found, to_text(separator))
 
 
@@ -255,7 +255,7 @@ def _parse_json(meter: Meter, text: Any) -> Any:
     meter.charge(len(found) >> 2)
     try:
         return json.loads(found, parse_constant=lambda name: None)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ExpressionError(_("parseJson() needs valid JSON.")) from None
 
 

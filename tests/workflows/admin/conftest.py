@@ -1,0 +1,1 @@
+from tests.pages import pages  # noqa: F401

@@ -1,0 +1,201 @@
+import pytest
+from django.utils import timezone
+
+from tests.pages import words
+from tests.workflows.kinds import outline, plant, spare
+from workflows.models import Node
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("registered")]
+
+ADD, CHANGE = "workflows_node_add_to", "workflows_node_change"
+
+
+def form(**columns):
+    return {"title": "x", "config": "{}", "policy": "{}", "place": "", **columns}
+
+
+def test_a_type_is_chosen_from_groups_with_descriptions(pages):
+    workflow = spare()
+    page = pages()
+    text = page.get(ADD, workflow.pk, query="?place=")
+    assert "<optgroup" in text
+    assert "Plain" in text
+    shown = words(page.get(ADD, workflow.pk, query="?type=t-plain"))
+    assert '"amount": 0' in shown
+    assert "JSON Schema" in shown
+
+
+@pytest.mark.parametrize(
+    ("place", "after"),
+    [
+        ("", "x a B(0: c) d"),
+        ("a", "a x B(0: c) d"),
+        ("B:0", "a B(0: x c) d"),
+        ("B:1", "a B(0: c; 1: x) d"),
+        ("c", "a B(0: c x) d"),
+    ],
+)
+def test_a_node_is_added_at_its_place(pages, place, after):
+    workflow = spare()
+    nodes = plant(workflow, "a B(0: c) d")
+    name, _colon, index = place.partition(":")
+    chosen = f"{nodes[name].pk}:{index}".rstrip(":") if name else ""
+    [message] = pages().post(ADD, workflow.pk, query="?type=t-plain", **form(place=chosen))
+    assert message == "Added node “x”."
+    assert outline(workflow) == after
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"config": '{"amount": "much"}'}, "amount"),
+        ({"config": '{"wrong": true}'}, "wrong: This is wrong; leave it out."),
+        ({"config": "{"}, "not valid JSON"),
+        ({"policy": '{"retry": {"attempts": 0}}'}, "retry.attempts"),
+        ({"place": "77"}, "valid choice"),
+        ({"title": "x" * 300}, "255"),
+    ],
+)
+def test_what_is_refused_stands_at_its_field(pages, change, sentence):
+    workflow = spare()
+    assert sentence in pages().errors(ADD, workflow.pk, query="?type=t-plain", **form(**change))
+    assert not Node.objects.exists()
+
+
+def test_a_node_is_changed_on_its_page_which_shows_no_links(pages):
+    workflow = spare()
+    node = plant(workflow, "a b")["a"]
+    page = pages()
+    text = page.get(CHANGE, node.pk)
+    assert not any(
+        f'name="{name}"' in text for name in ("upstream", "downstream", "branch_index", "type", "key", "workflow")
+    )
+    page.post(CHANGE, node.pk, title="renamed", config='{"amount": 7}', policy='{"onError": "continue"}')
+    assert page.answer.url.endswith(f"/workflow/{workflow.pk}/change/")
+    node.refresh_from_db()
+    assert (node.title, node.config, node.policy) == ("renamed", {"amount": 7}, {"onError": "continue"})
+    assert outline(workflow) == "renamed b"
+    assert "amount" in page.errors(CHANGE, node.pk, title="", config='{"amount": "x"}', policy="{}")
+
+
+def test_a_node_of_a_kind_that_is_gone_still_has_its_page(pages):
+    node = plant(spare(), "a")["a"]
+    Node.objects.update(type="gone")
+    page = pages()
+    page.get(CHANGE, node.pk)
+    assert "gone" in page.errors(CHANGE, node.pk, title="y", config="{}", policy="{}")
+
+
+def test_move(pages):
+    workflow = spare()
+    nodes = plant(workflow, "a B(0: c) d")
+    page = pages()
+    text = page.get("workflows_node_move", nodes["B"].pk)
+    assert f'value="{nodes["c"].pk}"' not in text
+    page.post("workflows_node_move", nodes["B"].pk, place=str(nodes["d"].pk))
+    assert outline(workflow) == "a d B(0: c)"
+    assert "stands there already" in page.errors("workflows_node_move", nodes["B"].pk, place=str(nodes["d"].pk))
+
+
+def test_copy(pages):
+    workflow = spare()
+    nodes = plant(workflow, "a B(0: c)")
+    page = pages()
+    page.get("workflows_node_copy", nodes["B"].pk)
+    page.post("workflows_node_copy", nodes["B"].pk, place=f"{nodes['B'].pk}:0")
+    assert outline(workflow) == "a B(0: B c)"
+
+
+@pytest.mark.parametrize(("keep", "after"), [("", "a d"), ("0", "a b d"), ("2", "a c d")])
+def test_deletion_lets_choose_which_branch_stays(pages, keep, after):
+    workflow = spare()
+    nodes = plant(workflow, "a B(0: b; 2: c) d")
+    page = pages()
+    text = page.get("workflows_node_delete", nodes["B"].pk)
+    assert "Keep those of “Branch 0”" in text
+    page.post("workflows_node_delete", nodes["B"].pk, keep_branch=keep)
+    assert outline(workflow) == after
+
+
+@pytest.mark.parametrize(("data", "after"), [({}, "A(1: c)"), ({"shift": "on"}, "A(0: c)")])
+def test_a_branch_is_deleted_with_or_without_its_gap(pages, data, after):
+    workflow = spare()
+    nodes = plant(workflow, "A(0: b; 1: c)")
+    page = pages()
+    assert "Branch 0" in page.get("workflows_node_branch_delete", nodes["A"].pk, 0)
+    page.post("workflows_node_branch_delete", nodes["A"].pk, 0, **data)
+    assert outline(workflow) == after
+
+
+def test_edits_stand_in_the_history_of_the_workflow(pages):
+    workflow = spare()
+    page = pages()
+    page.post(ADD, workflow.pk, query="?type=t-plain", **form())
+    assert "Added node “x”." in page.get("workflows_workflow_history", workflow.pk)
+
+
+def test_a_frozen_version_refuses_every_edit(pages):
+    workflow = spare(frozen_at=timezone.now())
+    node = plant(workflow, "A(0: b)")["A"]
+    page = pages()
+    for name, args, data in [
+        (ADD, [workflow.pk], form()),
+        ("workflows_node_move", [node.pk], {"place": ""}),
+        ("workflows_node_copy", [node.pk], {"place": ""}),
+        ("workflows_node_delete", [node.pk], {"keep_branch": ""}),
+        ("workflows_node_branch_delete", [node.pk, 0], {}),
+    ]:
+        assert "read-only" in page.errors(name, *args, query="?type=t-plain", **data)
+    assert page.http.post(f"/admin/workflows/node/{node.pk}/change/", form()).status_code == 403
+    assert outline(workflow) == "A(0: b)"
+
+
+def test_the_list_takes_a_fixed_number_of_queries(pages, django_assert_num_queries):
+    for _ in range(3):
+        plant(spare(), "a b")
+    page = pages()
+    # Session, user, types of the filter, capped count, page.
+    with django_assert_num_queries(5):
+        page.get("workflows_node_changelist")
+
+
+def test_nodes_are_not_added_by_themselves(pages):
+    assert pages().http.get("/admin/workflows/node/add/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "to/77/",
+        "77/move/",
+        "77/copy/",
+        "77/delete/",
+        "77/branch/0/delete/",
+        "to/" + "9" * 30 + "/",
+        "9" * 30 + "/move/",
+    ],
+)
+def test_an_id_that_is_none_is_not_found(pages, path):
+    assert pages().http.get("/admin/workflows/node/" + path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "permission"),
+    [
+        ("to/{w}/", "add_node"),
+        ("{n}/copy/", "add_node"),
+        ("{n}/move/", "change_node"),
+        ("{n}/delete/", "delete_node"),
+        ("{n}/branch/0/delete/", "delete_node"),
+    ],
+)
+def test_each_page_needs_its_permission(pages, path, permission):
+    workflow = spare()
+    node = plant(workflow, "A(0: b)")["A"]
+    path = "/admin/workflows/node/" + path.format(w=workflow.pk, n=node.pk)
+    others = {"view_node", "add_node", "change_node", "delete_node"} - {permission}
+    others = [f"workflows.{name}" for name in others]
+    assert pages(None).http.get(path).status_code == 302
+    someone = pages(*others).http
+    assert someone.get(path).status_code == someone.post(path).status_code == 403
+    assert outline(workflow) == "A(0: b)"
