@@ -59,7 +59,7 @@ def run_batch(queue: str, *, since: datetime | None = None) -> Worked:
             if not runs or claimed.clock is None:
                 return Worked()
             worked = Worked(len(runs), runs[-1].due_at)
-            if ready := _ready(runs, claimed.clock, solo=False):
+            if not _frozen_now(runs) and (ready := _ready(runs, claimed.clock, solo=False)):
                 _process_batch(ready, claimed.clock, sqlite=sqlite)
             return worked
     except LeaveSegment:
@@ -118,9 +118,10 @@ def _solo_segment(take: Callable[[], claims.Claimed]) -> Worked:
             if run.ended:
                 relatives.tell(run, claimed.clock)
                 worked.goes_on = (run.id, run.turn + 1) if run.agenda and run.changed else None
-            elif _ready([run], claimed.clock, solo=True):
-                if _process_alone(run, claimed.clock, sqlite=sqlite):
-                    worked.goes_on = (run.id, run.turn + 1)
+            elif _frozen_now([run]):
+                worked.goes_on = (run.id, run.turn)
+            elif _ready([run], claimed.clock, solo=True) and _process_alone(run, claimed.clock, sqlite=sqlite):
+                worked.goes_on = (run.id, run.turn + 1)
         return worked
     except LeaveSegment as error:
         _pause_after_conflict(error.__cause__ or error)
@@ -150,13 +151,18 @@ def _noted() -> Iterator[None]:
 # -- what a claim looks at before it processes -------------------------------------------------------------------------------
 
 
-def _ready(runs: Sequence[Run], clock: CarriedClock, *, solo: bool) -> list[Run]:
-    """The runs of a claim that may be processed: frozen versions, right class, not under suspicion, lane free."""
-    graphs = {workflow_id: _graph(workflow_id) for workflow_id in {run.workflow_id for run in runs}}
-    if unfrozen := [pk for pk, graph in graphs.items() if isinstance(graph, Graph) and not graph.frozen]:
-        # This claim only freezes; the next one reads graphs that can't change any more.
+def _frozen_now(runs: Sequence[Run]) -> bool:
+    """Whether this claim met versions that nobody had run: then it only freezes them, and the next one reads their graphs."""
+    graphs = (_graph(workflow_id) for workflow_id in {run.workflow_id for run in runs})
+    unfrozen = [graph.workflow_id for graph in graphs if isinstance(graph, Graph) and not graph.frozen]
+    if unfrozen:
         Workflow.objects.using(session.alias()).filter(pk__in=unfrozen, frozen_at=None).update(frozen_at=Now())
-        return []
+    return bool(unfrozen)
+
+
+def _ready(runs: Sequence[Run], clock: CarriedClock, *, solo: bool) -> list[Run]:
+    """The runs of a claim that may be processed: right class, not under suspicion, lane free."""
+    graphs = {workflow_id: _graph(workflow_id) for workflow_id in {run.workflow_id for run in runs}}
     ready: list[Run] = []
     wrong_class: list[Run] = []
     written: list[Run] = []

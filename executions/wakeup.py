@@ -3,6 +3,7 @@
 import logging
 import time
 
+from celery import current_app
 from django.core.cache import BaseCache, caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
@@ -48,30 +49,27 @@ def wake_on_commit(db: BaseDatabaseWrapper, queue: str) -> None:
 
 def send(queue: str, *, whatever_the_mark: bool = False) -> None:
     """Wakes the queue's drains, unless somebody just did. Never raises."""
-    from executions.tasks import drain
-
     if time.monotonic() < _silent_until:
         return
     cache = _shared_cache()
     try:
         if cache is not None and not cache.add(_mark(queue), 1, MARK_SECONDS) and not whatever_the_mark:
             return
-        drain.apply_async(args=(queue,), queue=queue, retry=False)
+        current_app.send_task("sluice.drain", (queue,), queue=queue, retry=False, ignore_result=True)
     except Exception as error:
         _fall_silent(queue, cache, error)
 
 
 def send_perform(queue: str) -> None:
     """Wakes the queue's performers. Never raises."""
-    from executions.tasks import perform
-
     if time.monotonic() < _silent_until:
         return
     cache = _shared_cache()
     try:
         if cache is not None and not cache.add(_mark(perform_queue(queue)), 1, MARK_SECONDS):
             return
-        perform.apply_async(args=(queue,), queue=perform_queue(queue), retry=False)
+        task = {"queue": perform_queue(queue), "retry": False, "ignore_result": True}
+        current_app.send_task("sluice.perform", (queue,), **task)
     except Exception as error:
         _fall_silent(perform_queue(queue), cache, error)
 

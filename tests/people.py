@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.core.signals import request_started
 
 
 def person(*permissions: str, **columns: Any) -> Any:
@@ -18,3 +20,10 @@ def person(*permissions: str, **columns: Any) -> Any:
 
 def boss() -> Any:
     return person(username="boss", is_superuser=True)
+
+
+@pytest.fixture(autouse=True)
+def unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests don't look whether definitions changed elsewhere: once a second that is a query more."""
+    monkeypatch.setattr(request_started, "receivers", [])
+    request_started.sender_receivers_cache.clear()

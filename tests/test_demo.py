@@ -135,6 +135,8 @@ def demo(data: Path) -> Iterator[Demo]:
         running.at_first_sight = running.tell(_COUNTS)
         running.sign_in()
         yield running
+        # Whatever the tests did: nothing that ran beside the pages may have stumbled either.
+        assert "Traceback" not in running.printed, running.printed
     finally:
         running.close()
 

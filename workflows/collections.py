@@ -1,7 +1,7 @@
 """The host project's models as workflows see them: references, which may be used, rows as JSON (spec 4, head)."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, TypeAlias, Union, cast
 
@@ -19,7 +19,6 @@ from django.db.models import (
     Model,
     QuerySet,
     TextField,
-    prefetch_related_objects,
 )
 from django.utils.translation import gettext as _
 
@@ -243,12 +242,6 @@ def _paths(model: type[Model], appends: Appends, prefix: str = "", single: bool 
         path, one = prefix + accessor(relation), single and not is_many(relation)
         yield path, one
         yield from _paths(cast(type[Model], relation.related_model), below, f"{path}__", one)
-
-
-def load_into(instances: Sequence[Model], appends: Appends) -> None:
-    """Loads what `appends` names into rows that are there already."""
-    if instances and appends:
-        prefetch_related_objects(instances, *(path for path, _one in _paths(type(instances[0]), appends)))
 
 
 def to_json(

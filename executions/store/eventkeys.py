@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from executions.models import EventKey, Execution
 from executions.store import sql
-from executions.store.session import connection, database_now
+from executions.store.session import connection
 
 _DUPLICATE = 1062
 
@@ -47,11 +47,16 @@ def _insert_new(pairs: Sequence[Pair]) -> set[Pair]:
 
 
 def _insert_one(pair: Pair) -> bool:
-    """MariaDB: only error 1062 means "there already"; INSERT IGNORE would swallow every other fault too."""
+    """MariaDB: only error 1062 means "there already"; INSERT IGNORE would swallow every other fault too.
+
+    A refused row leaves the transaction as it was there, so no savepoint is needed.
+    """
     db = connection()
+    key, table = db.ops.quote_name("key"), db.ops.quote_name(EventKey._meta.db_table)
     try:
-        with transaction.atomic(using=db.alias):
-            sql.insert(db, EventKey, ("key", "event_key", "created_at"), [(*pair, database_now())])
+        with db.cursor() as cursor:
+            values = f"VALUES (%s, %s, {sql.NOW[db.vendor]})"
+            cursor.execute(f"INSERT INTO {table} ({key}, event_key, created_at) {values}", pair)
     except IntegrityError as error:
         if error.args and error.args[0] == _DUPLICATE:
             return False

@@ -10,6 +10,8 @@ from django.contrib.auth import get_user_model
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from executions.store.sql import NOW
+
 #: Seconds after which the database takes a run back from a frozen worker or a dead network.
 FREED_AFTER = 30
 #: Seconds a person waits for a run's lock before the answer is "busy".
@@ -161,12 +163,9 @@ def database_now() -> datetime:
     """The database's clock."""
     db = connection()
     with db.cursor() as cursor:
-        if db.vendor == "postgresql":
-            cursor.execute("SELECT clock_timestamp()")
-        elif db.vendor == "mysql":
-            cursor.execute("SELECT UTC_TIMESTAMP(6)")
-        else:
-            cursor.execute("SELECT STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')")
+        now = "clock_timestamp()" if db.vendor == "postgresql" else NOW[db.vendor]
+        # An empty list of parameters, for what looks like one in SQLite's format.
+        cursor.execute(f"SELECT {now}", [])
         return as_time(cursor.fetchone()[0])
 
 

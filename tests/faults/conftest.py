@@ -3,20 +3,24 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 
-from executions import segments
+from executions import clock, segments, wakeup
 from executions.dispatcher import forget_classes
 from executions.drain import drain
 from executions.models import Execution
 from executions.performers import perform
 from executions.store.side import close_side
-from tests.faults import checker
+from tests.faults import checker, kinds
+from workflows.triggers import listening
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -26,8 +30,24 @@ def _no_leftovers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # What a dead worker held is looked at again soon, so that the tests need not wait a minute.
     monkeypatch.setattr(segments, "CRASH_DELAYS", (0.05, 0.05, 0.05))
     forget_classes()
+    wakeup.speak_again()
     yield
     close_side()
+
+
+@pytest.fixture(autouse=True)
+def acts() -> Iterator[dict[str, kinds.Act]]:
+    """The node kinds of tests.faults.kinds are registered; a test may add acts of its own."""
+    with kinds.known() as known:
+        yield known
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[[], None]]:
+    """Call it when an enabled workflow was built: this process listens for it at once."""
+    yield lambda: listening.refresh(force=True)
+    for kind in listening.triggers().values():
+        kind.listen(())
 
 
 @pytest.fixture
@@ -39,38 +59,90 @@ def environment() -> dict[str, str]:
     else:
         scheme = {"postgresql": "postgres", "mysql": "mysql"}[connection.vendor]
         user = f"{settings['USER']}:{settings['PASSWORD']}@" if settings["PASSWORD"] else f"{settings['USER']}@"
-        url = f"{scheme}://{user}{settings['HOST'] or '127.0.0.1'}:{settings['PORT'] or ''}/{settings['NAME']}"
-    return {
-        **os.environ,
-        "DATABASE_URL": url.replace(":/", "/") if url.endswith(":/") else url,
-        "SLUICE_LOG_LEVEL": "ERROR",
-    }
+        port = f":{settings['PORT']}" if settings["PORT"] else ""
+        url = f"{scheme}://{user}{settings['HOST'] or '127.0.0.1'}{port}/{settings['NAME']}"
+    return {**os.environ, "DATABASE_URL": url, "SLUICE_LOG_LEVEL": "ERROR"}
 
 
 @pytest.fixture
-def victim(environment: dict[str, str]) -> Callable[..., int]:
-    """Runs a worker that kills itself at a commit; answers its exit code (-9: it died)."""
+def spawn(environment: dict[str, str]) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
+    """Starts `python -m <module> <arguments>` on this test's database; what still runs at the end is killed."""
+    started: list[subprocess.Popen[bytes]] = []
 
-    def run(side: str, commit: int) -> int:
-        command = [sys.executable, "-m", "tests.faults.victim", "--side", side, "--commit", str(commit)]
-        return subprocess.run(command, cwd=ROOT, env=environment, timeout=60, check=False).returncode
+    def start(module: str, *arguments: Any, **more: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", module, *map(str, arguments)]
+        started.append(subprocess.Popen(command, cwd=ROOT, env={**environment, **more}))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def victim(spawn: Callable[..., "subprocess.Popen[bytes]"]) -> Callable[..., int]:
+    """Runs a worker that something happens to; answers its exit code (-9: it died)."""
+
+    def run(side: str = "before", commit: int = 0) -> int:
+        return spawn("tests.faults.victim", "--side", side, "--commit", commit).wait(timeout=60)
 
     return run
+
+
+@pytest.fixture
+def work() -> Callable[[], None]:
+    """Works as a healthy worker does while something is due, then asks the checker. Runs that wait go on waiting."""
+
+    def once(seconds: float = 30.0) -> None:
+        _work_until(lambda: not _due(), seconds)
+        assert checker.faults() == []
+
+    return once
 
 
 @pytest.fixture
 def settle() -> Callable[[], None]:
     """Works as a healthy worker does until every run has ended, then asks the checker."""
 
-    def work(seconds: float = 30.0) -> None:
-        until = time.monotonic() + seconds
-        while (
-            Execution.objects.filter(ended_at=None).exists() or Execution.objects.filter(due_at__isnull=False).exists()
-        ):
-            drain("sluice")
-            perform("sluice")
-            assert time.monotonic() < until, list(Execution.objects.filter(ended_at=None).values())
-            time.sleep(0.02)
+    def all_of_it(seconds: float = 30.0) -> None:
+        _work_until(lambda: not Execution.objects.filter(ended_at=None).exists() and not _due(), seconds)
         assert checker.faults() == []
 
-    return work
+    return all_of_it
+
+
+def _due() -> bool:
+    return bool(clock._due_queues() or clock._performable_queues())
+
+
+def _work_until(done: Callable[[], bool], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not done():
+        drain("sluice")
+        perform("sluice")
+        assert time.monotonic() < until, list(Execution.objects.filter(due_at__isnull=False).values())
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def threads() -> Iterator[Callable[..., list[Any]]]:
+    """Calls functions at the same moment, each in a thread with connections of its own; answers results or errors in order."""
+    with ThreadPoolExecutor(16) as pool:
+
+        def at_once(*calls: Callable[[], Any]) -> list[Any]:
+            barrier = threading.Barrier(len(calls))
+
+            def one(call: Callable[[], Any]) -> Any:
+                barrier.wait(timeout=10)
+                try:
+                    return call()
+                except Exception as error:
+                    return error
+                finally:
+                    close_side()
+                    connections.close_all()
+
+            return [future.result(timeout=60) for future in [pool.submit(one, call) for call in calls]]
+
+        yield at_once

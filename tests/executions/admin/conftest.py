@@ -1,1 +1,2 @@
 from tests.pages import pages  # noqa: F401
+from tests.people import unwatched  # noqa: F401

@@ -281,9 +281,9 @@ def test_each_action_needs_no_other_permission(client, method, path, permission)
 @pytest.mark.parametrize(
     "path",
     [
-        "", "workflows/", "workflows/{w}/", "workflows/{w}/revise/", "workflows/{w}/nodes/", "workflows/{w}/compare/{w}/",
-        "nodes/", "nodes/{n}/", "nodes/{n}/move/", "nodes/{n}/branches/0/", "categories/", "workflows/?status=1",
-        "workflows/abc/",
+        "", "workflows/", "workflows/{w}/", "workflows/{w}/revise/", "workflows/{w}/nodes/",
+        "workflows/{w}/compare/{w}/", "nodes/", "nodes/{n}/", "nodes/{n}/move/", "nodes/{n}/branches/0/",
+        "categories/", "workflows/?status=1", "workflows/abc/",
     ],
 )  # fmt: skip
 def test_every_address_is_browsable(client, path):

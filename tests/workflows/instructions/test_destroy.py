@@ -25,6 +25,10 @@ def test_the_result_counts_rows_of_the_model_alone(make_step, order):
     assert Order.objects.get().number == 2
 
 
+def test_filters_may_lead_back_to_the_model(make_step, order):
+    assert Destroy().run(make_step(Destroy, config({"customer.orders.number": 2}))).result == 2
+
+
 def test_nothing_met_is_none(make_step, order):
     assert Destroy().run(make_step(Destroy, config({"number": 9}))).result == 0
 

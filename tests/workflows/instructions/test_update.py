@@ -69,11 +69,14 @@ def test_relations_to_many_one_by_one(make_step, db, settings):
     assert set(group.permissions.values_list("pk", flat=True)) == set(keys)
 
 
-def test_filters_through_relations_count_rows_once(make_step, products):
+@pytest.mark.parametrize(
+    "filter", [{"lines.price": 2}, {"lines.product.stock": 0}, {"lines.order.customer.name": "Ann"}]
+)
+def test_filters_through_relations_count_rows_once(make_step, products, filter):
     order = Order.objects.create(customer=Customer.objects.create(name="Ann"))
     for _ in range(2):
         Line.objects.create(order=order, product=products[0], price=2)
-    raw = config({"lines.price": 2}, reorder_level=5)
+    raw = config(filter, reorder_level=5)
     assert Update().run(make_step(Update, raw)).result == 1
 
 

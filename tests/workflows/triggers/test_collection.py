@@ -2,9 +2,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group
 from django.core import serializers
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.db.models import F
 from django.db.models.signals import post_delete, post_save, pre_save
 
@@ -351,26 +352,47 @@ def test_row_and_run_are_one_commit(fired, listen):
 # -- families ----------------------------------------------------------------------------------------------------------
 
 
-class Tea(Product):
-    class Meta:
-        proxy = True
-        app_label = "shop"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _proxy_is_forgotten():
+@pytest.fixture
+def relatives_are_forgotten():
+    """What a test derives from Product is unknown to Django after it."""
     yield
-    from django.apps import apps
-
-    apps.all_models["shop"].pop("tea", None)
+    for name in ("tea", "wine"):
+        apps.all_models["shop"].pop(name, None)
     apps.clear_cache()
 
 
+@pytest.mark.usefixtures("relatives_are_forgotten")
 def test_saves_and_deletes_of_proxies_are_the_models(fired, listen):
+    class Tea(Product):
+        class Meta:
+            proxy = True
+            app_label = "shop"
+
     listen(mode=3)
     listen(mode=4)
     Tea.objects.create(name="Green", price=1).delete()
     assert [row["name"] for row in fired.data] == ["Green", "Green"]
+
+
+@pytest.mark.usefixtures("relatives_are_forgotten")
+@pytest.mark.django_db(transaction=True)
+def test_saves_and_deletes_of_children_are_the_models(fired, listen):
+    class Wine(Product):
+        year = models.IntegerField(default=2000)
+
+        class Meta:
+            app_label = "shop"
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Wine)
+    try:
+        listen(mode=3)
+        listen(mode=4)
+        Wine.objects.create(name="Red", price=1).delete()
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(Wine)
+    assert [(row["name"], "year" in row) for row in fired.data] == [("Red", False), ("Red", False)]
 
 
 def test_models_left_out_by_the_settings_are_not_listened_to(fired, listen, settings):
