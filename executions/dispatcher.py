@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -69,7 +70,9 @@ def _insert(waiting: Sequence[tuple[int, Event]]) -> list[tuple[int, Execution]]
     if elsewhere is not None and connections[elsewhere].in_atomic_block:
         # Rows of another database: recorded once they are there, at most once.
         here = [(index, replace(event, using=None)) for index, event in waiting]
-        transaction.on_commit(lambda: void(_insert(here)), using=elsewhere)
+        # With the actor and the ancestors of now, whatever surrounds the commit.
+        surroundings = copy_context()
+        transaction.on_commit(lambda: void(surroundings.run(_insert, here)), using=elsewhere)
         return []
     rows = [(index, event, new_execution(event)) for index, event in waiting]
     keyed = [row for row in rows if row[2].event_key is not None]

@@ -20,6 +20,7 @@ from executions.run import Run, RunJob
 from executions.statuses import ExecutionStatus
 from executions.store import claims, journal, session
 from executions.store.side import close_side
+from workflows import ambient
 from workflows.conf import conf
 from workflows.errors import SluiceError
 from workflows.graph import load_graph
@@ -143,7 +144,9 @@ def attempt(call: Call) -> Outcome:
     """Calls the world; whatever goes wrong is an outcome."""
     node = call.step.node
     try:
-        return node.instruction.perform(call.step)
+        # What it writes on another database may set workflows off; they know this run as their ancestor.
+        with ambient.inside(call.run.ancestry):
+            return node.instruction.perform(call.step)
     except Exception as error:
         if not isinstance(error, SluiceError):
             logger.info("A call of execution %s failed.", call.run.id, exc_info=error)

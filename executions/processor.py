@@ -212,8 +212,7 @@ class Processor:
             if effect is not Effect.TRANSACTIONAL:
                 return call(step)  # type: ignore[no-any-return]
             self.run.wrote_host = True
-            stack = tuple((entry[0], entry[1]) for entry in self.run.stack)
-            with ambient.inside((*stack, (self.run.id, self.run.workflow_id))), self.savepoint():
+            with ambient.inside(self.run.ancestry), self.savepoint():
                 return call(step)  # type: ignore[no-any-return]
         except Exception as error:
             if self.transient(error):

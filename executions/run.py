@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from executions.statuses import Reason
+from workflows import ambient
 from workflows.instructions.base import StepJob, Wait
 from workflows.statuses import JobStatus
 
@@ -152,6 +153,11 @@ class Run:
             self._context = self.reader.context(self)
             self._context_loaded = True
         return self._context
+
+    @property
+    def ancestry(self) -> ambient.Stack:
+        """What runs that this one sets off know as their ancestors: this one last."""
+        return (*((entry[0], entry[1]) for entry in self.stack), (self.id, self.workflow_id))
 
     @property
     def ended(self) -> bool:

@@ -50,8 +50,8 @@ class RerunForm(forms.Form):
 
 class ExecutionAdmin(ModelAdmin[Execution]):
     list_display = [
-        "id", "shown_workflow", "shown_status", "shown_reason", "shown_type", "shown_manually", "shown_created",
-        "shown_started", "shown_duration",
+        "id", "shown_workflow", "shown_status", "shown_reason", "shown_created", "shown_started", "shown_duration",
+        "shown_type", "shown_manually",
     ]  # fmt: skip
     list_display_links = ["id"]
     list_filter = [
@@ -123,15 +123,15 @@ class ExecutionAdmin(ModelAdmin[Execution]):
     def shown_created(self, execution: Execution) -> str:
         return shown.moment(execution.created_at)
 
-    @admin.display(description=gettext_lazy("started"))
+    @admin.display(description=gettext_lazy("started"), empty_value="")
     def shown_started(self, execution: Execution) -> str:
         return shown.moment(execution.started_at)
 
-    @admin.display(description=gettext_lazy("duration"))
+    @admin.display(description=gettext_lazy("duration"), empty_value="")
     def shown_duration(self, execution: Execution) -> str:
         return shown.duration(execution.started_at, execution.ended_at)
 
-    @admin.display(description=gettext_lazy("reason"))
+    @admin.display(description=gettext_lazy("reason"), empty_value="")
     def shown_reason(self, execution: Execution) -> str:
         return execution.get_reason_display() or ""
 

@@ -24,7 +24,8 @@ def delete_runs(ids: Sequence[int]) -> int:
 
 def delete_rows(rows: QuerySet) -> int:  # type: ignore[type-arg]
     """One DELETE, without the collector: nothing else hangs on these rows."""
-    return int(rows._raw_delete(rows.db))
+    # None stands for a condition that no row can meet.
+    return int(rows._raw_delete(rows.db) or 0)
 
 
 def ended_before(moment: datetime, where: Q, limit: int = RUN_CHUNK) -> list[int]:

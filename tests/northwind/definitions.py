@@ -1,7 +1,7 @@
 """The three workflows of the replay, as data, and what makes them: `create_workflow`, `add_node`, `enable`.
 
-A node is (name, kind, configuration) or (name, kind, configuration, {branch: nodes}). Templates name other nodes by these
-names; the builder puts the keys that the nodes were given in their place.
+A node is (name, kind, configuration) or (name, kind, configuration, {branch: nodes}). Templates name other nodes by
+these names; the builder puts the keys that the nodes were given in their place.
 """
 
 import json
@@ -40,6 +40,7 @@ def total(model: str, field: str, column: str, key: str) -> dict[str, Any]:
 ROW = "{{$context.data.id}}"
 CUSTOMER = "{{$context.data.customer_id}}"
 LEVEL, STOCK = "{{$context.data.reorder_level}}", "{{$context.data.stock}}"
+SPENT = "{{$jobsMapByNodeKey.spent}}"
 
 
 def tier(name: str) -> tuple[Any, ...]:
@@ -61,8 +62,9 @@ BIG_ORDER_REVIEW = {
     ],
 }  # fmt: skip
 
-#: Two runs of one product at a time would both look before either has ordered, and both would order. In one lane the second
-#: looks after the first has committed. The lane also keeps the order of the events, and so whose stock sets the quantity.
+#: Two runs of one product at a time would both look before either has ordered, and both would order. In one lane the
+#: second looks after the first has committed. The lane also keeps the order of the events, and so whose stock sets the
+#: quantity.
 RESTOCK = {
     "title": "Restock",
     "config": {"collection": "shop.Product", "mode": CHANGED, "changed": ["stock"]},
@@ -82,9 +84,9 @@ RESTOCK = {
     ],
 }  # fmt: skip
 
-#: A tier added up from the events would depend on their order; so the run looks at the tables instead. That alone does not
-#: do: a run that looked before another order's commit could write its older answer last. In one lane a run looks after the one
-#: before it has written, and the last one to look, whichever it is, sees every order.
+#: A tier taken from one event would be that of whichever run came last; so the run looks at the tables instead. That
+#: alone does not do: a run that looked before another order's commit could write its older answer last. In one lane a
+#: run looks after the one before it has written, and the last one to look, whichever it is, sees every order.
 CUSTOMER_TIER = {
     "title": "Customer tier",
     "config": {"collection": "shop.Order", "mode": CREATED},
@@ -95,8 +97,8 @@ CUSTOMER_TIER = {
             "filter": {"customer_id": {"$eq": CUSTOMER}}, "sort": [{"field": "total", "direction": "desc"}],
         }}),
         ("which", "multi-conditions", {"continueOnNoMatch": True, "conditions": [
-            when(["{{$jobsMapByNodeKey.spent}}", "gte", GOLD_SPENT], ["{{$jobsMapByNodeKey.largest.total}}", "gte", GOLD_ORDER]),
-            when(["{{$jobsMapByNodeKey.spent}}", "gte", SILVER_SPENT]),
+            when([SPENT, "gte", GOLD_SPENT], ["{{$jobsMapByNodeKey.largest.total}}", "gte", GOLD_ORDER]),
+            when([SPENT, "gte", SILVER_SPENT]),
         ]}, {1: [tier("gold")], 2: [tier("silver")], 0: [tier("bronze")]}),
     ],
 }  # fmt: skip

@@ -216,7 +216,8 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
         if obj is None:
             context["kinds"] = [(kind, pretty(schemas.skeleton(kind.Config))) for kind in triggers().values()]
         else:
-            workflow = Workflow.objects.get(pk=obj.pk)
+            # A form that was refused has left its values on `obj`.
+            workflow = obj if request.method == "GET" else Workflow.objects.get(pk=obj.pk)
             context.update(self._page_context(request, workflow), title=str(workflow), subtitle=None)
             context["show_save_and_add_another"] = False
         return super().render_change_form(request, context, add, change, form_url, obj)

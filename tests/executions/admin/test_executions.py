@@ -110,6 +110,7 @@ def test_the_page_takes_a_fixed_number_of_queries(pages, django_assert_num_queri
     for number in range(1, 30):
         job(execution, number, node=nodes[number % 2], result={"n": number})
     page = pages()
+    page.get(CHANGE, execution.pk)
     # Session, user, run, children, reruns, jobs, workflow, nodes.
     with django_assert_num_queries(8):
         page.get(CHANGE, execution.pk)
