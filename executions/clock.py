@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from executions import lanes, wakeup
-from executions.models import Execution, Job
+from executions.models import Execution
 from executions.store import holdings, purge, session, sql
 from workflows.conf import conf
 from workflows.models import Workflow
@@ -22,50 +22,43 @@ AHEAD = timedelta(minutes=2)
 
 
 def tick() -> list[str]:
-    """Wakes the queues on which something is due; answers them. One cheap look at the heads of two indexes."""
+    """Wakes the queues on which something is due; answers them. One statement over the heads of two indexes."""
     woken = []
-    for queue in _due_queues():
-        wakeup.send(queue, whatever_the_mark=True)
-        woken.append(queue)
-    for queue in _performable_queues():
-        wakeup.send_perform(queue)
-        woken.append(wakeup.perform_queue(queue))
+    for queue, perform in _due():
+        if perform:
+            wakeup.send_perform(queue)
+        else:
+            wakeup.send(queue, whatever_the_mark=True)
+        woken.append(wakeup.perform_queue(queue) if perform else queue)
     return woken
 
 
-def _due_queues() -> list[str]:
-    # Queues are few: the index is leapt through, one probe a queue.
-    return _leap(Execution._meta.db_table, "due_at IS NOT NULL", "due_at", by_class=True)
-
-
-def _performable_queues() -> list[str]:
-    return _leap(Job._meta.db_table, "wait = 'performer' AND due_at IS NOT NULL", "due_at", by_class=False)
-
-
-def _leap(table: str, where: str, column: str, *, by_class: bool) -> list[str]:
+def _due() -> list[tuple[str, bool]]:
+    """(queue, whether it is performs) for all that is due."""
     db = session.connection()
-    name = db.ops.quote_name(table)
     now = sql.NOW[db.vendor]
-    classes = (False, True) if by_class else (None,)
-    due: list[str] = []
-    queue = ""
+    runs = _leap("runs", "executions_execution", "due_at IS NOT NULL")
+    performs = _leap("performs", "executions_job", "wait = 'performer' AND due_at IS NOT NULL")
+    due = f"SELECT 1 FROM executions_execution e WHERE e.queue = runs.queue AND e.solo = %s AND e.due_at <= {now}"
+    performable = (
+        "SELECT 1 FROM executions_job j"
+        f" WHERE j.wait = 'performer' AND j.due_at IS NOT NULL AND j.queue = performs.queue AND j.due_at <= {now}"
+    )
+    text = (
+        f"WITH RECURSIVE {runs}, {performs}"
+        f" SELECT queue, 0 FROM runs WHERE queue IS NOT NULL AND (EXISTS ({due}) OR EXISTS ({due}))"
+        f" UNION ALL SELECT queue, 1 FROM performs WHERE queue IS NOT NULL AND EXISTS ({performable})"
+    )
     with db.cursor() as cursor:
-        while True:
-            cursor.execute(f"SELECT MIN(queue) FROM {name} WHERE {where} AND queue > %s", [queue])
-            row = cursor.fetchone()
-            if row is None or row[0] is None:
-                return due
-            queue = row[0]
-            for solo in classes:
-                class_is = "" if solo is None else " AND solo = %s"
-                parameters = [queue] if solo is None else [queue, solo]
-                cursor.execute(
-                    f"SELECT EXISTS (SELECT 1 FROM {name} WHERE {where} AND queue = %s{class_is} AND {column} <= {now})",
-                    parameters,
-                )
-                if cursor.fetchone()[0]:
-                    due.append(queue)
-                    break
+        cursor.execute(text, [False, True])
+        return [(queue, bool(perform)) for queue, perform in cursor.fetchall()]
+
+
+def _leap(name: str, table: str, where: str) -> str:
+    """The distinct queues of an index, one probe each: queues are few, rows are many."""
+    after = f"SELECT MIN(queue) FROM {table} WHERE {where} AND queue > {name}.queue"
+    first = f"SELECT MIN(queue) FROM {table} WHERE {where}"
+    return f"{name}(queue) AS ({first} UNION ALL SELECT ({after}) FROM {name} WHERE {name}.queue IS NOT NULL)"
 
 
 def repair_clock() -> int:

@@ -74,22 +74,19 @@ def _insert(waiting: Sequence[tuple[int, Event]]) -> list[tuple[int, Execution]]
         surroundings = copy_context()
         transaction.on_commit(lambda: void(surroundings.run(_insert, here)), using=elsewhere)
         return []
-    rows = [(index, event, new_execution(event)) for index, event in waiting]
-    keyed = [row for row in rows if row[2].event_key is not None]
-    known: dict[tuple[str, str], Execution | None] = {}
+    rows = [(index, new_execution(event)) for index, event in waiting]
+    keyed = {(execution.key, execution.event_key): execution for _, execution in reversed(rows) if execution.event_key}
+    firsts: dict[tuple[str, str | None], Execution | None] = {**keyed}
     with transaction.atomic(using=db.alias, savepoint=False) if keyed else nullcontext():
         if keyed:
-            known = eventkeys.remember([(execution.key, str(execution.event_key)) for _, _, execution in keyed])
-        new = [execution for _, _, execution in rows if (execution.key, execution.event_key) not in known]
+            firsts.update(eventkeys.remember([(key, str(event_key)) for key, event_key in keyed]))
+        answers = [(index, firsts.get((execution.key, execution.event_key), execution)) for index, execution in rows]
+        # Those whose event was not known, neither before nor from an earlier event of this call.
+        new = [execution for (_, execution), (_, first) in zip(rows, answers, strict=True) if first is execution]
         intake.insert_queued(db, new)
         for queue in {execution.queue for execution in new}:
             wakeup.wake_on_commit(db, queue)
-    answers = []
-    for index, _event, execution in rows:
-        first = known.get((execution.key, execution.event_key or ""), execution) if execution.event_key else execution
-        if first is not None:
-            answers.append((index, first))
-    return answers
+    return [(index, first) for index, first in answers if first is not None]
 
 
 def void(_: object) -> None:
@@ -140,7 +137,7 @@ def _is_solo(workflow_id: int) -> bool:
 def _set_lane(execution: Execution, template: str) -> None:
     execution.solo = True
     try:
-        lane = str(render(template, {"$context": execution.context}) or "").replace("\x00", "")
+        lane = str(render(template, {"$context": execution.context}) or "").replace("\x00", "").strip()
     except Invalid as error:
         execution.status = JobStatus.ERROR
         execution.error = _("The lane could not be rendered: %s") % error

@@ -17,6 +17,7 @@ from executions.store import claims, holdings, journal, session
 from workflows.conf import conf
 from workflows.errors import SluiceError
 from workflows.graph import Graph, load_graph
+from workflows.jsonable import jsonable
 from workflows.models import Workflow
 from workflows.statuses import JobStatus
 
@@ -27,6 +28,8 @@ ALONE_SECONDS, HOST_SECONDS, SQLITE_SECONDS = 1.0, 0.25, 0.1
 #: Seconds until a run whose worker died is looked at again, by how often it was held alone.
 CRASH_DELAYS = (1, 10, 60)
 MOST_CRASHES = 3
+#: Seconds until a run whose segment met a conflict is tried again. Others go first: the lock it met may be held for long.
+CONFLICT_DELAY = 0.1
 
 
 @dataclass(slots=True)
@@ -124,10 +127,10 @@ def _solo_segment(take: Callable[[], claims.Claimed]) -> Worked:
                 worked.goes_on = (run.id, run.turn + 1)
         return worked
     except LeaveSegment as error:
-        _pause_after_conflict(error.__cause__ or error)
+        _put_off(run, error.__cause__ or error)
     except Exception as error:
         if session.transient(error):
-            _pause_after_conflict(error)
+            _put_off(run, error)
         elif run is None:
             raise
         else:
@@ -169,21 +172,19 @@ def _ready(runs: Sequence[Run], clock: CarriedClock, *, solo: bool) -> list[Run]
     lost = holdings.take([(run.id, run.turn) for run in runs])
     for run in runs:
         graph = graphs[run.workflow_id]
+        if isinstance(graph, Graph):
+            run.graph = graph
         if (run.id, run.turn) in lost:
             if _suspect(run, clock, alone=lost[(run.id, run.turn)] == 1):
                 written.append(run)
         elif isinstance(graph, SluiceError):
-            run.end(JobStatus.ERROR, clock.now(), error=str(graph))
+            _give_up(run, clock, str(graph))
             written.append(run)
-        else:
-            run.graph = graph
-            if not solo and (graph.solo or run.lane is not None):
-                run.solo = True
-                wrong_class.append(run)
-            elif run.status is None and run.lane is not None and not lanes.may_go(run, clock):
-                continue
-            else:
-                ready.append(run)
+        elif not solo and (graph.solo or run.lane is not None):
+            run.solo = True
+            wrong_class.append(run)
+        elif run.status is not None or run.lane is None or lanes.may_go(run, clock):
+            ready.append(run)
     if wrong_class:
         journal.set_class(wrong_class, clock.now())
     if written:
@@ -204,11 +205,16 @@ def _suspect(run: Run, clock: CarriedClock, *, alone: bool) -> bool:
     if alone:
         run.crashes += 1
     if run.crashes >= MOST_CRASHES:
-        message = f"Its worker died {MOST_CRASHES} times while running it."
-        run.end(JobStatus.ERROR, clock.now(), reason=Reason.CRASHED, error=message)
+        _give_up(run, clock, f"Its worker died {MOST_CRASHES} times while running it.", Reason.CRASHED)
         return True
     journal.postpone(run, clock.now(), CRASH_DELAYS[run.crashes])
     return False
+
+
+def _give_up(run: Run, clock: CarriedClock, error: str, reason: Reason | None = None) -> None:
+    """Ends a run in ERROR that is not even processed; what it waits for is told, so its jobs have to be known."""
+    claims.load_jobs([run])
+    run.end(JobStatus.ERROR, clock.now(), reason=reason, error=error)
 
 
 # -- processing --------------------------------------------------------------------------------------------------------------
@@ -256,18 +262,34 @@ def _end_in_error(run: Run, error: Exception) -> None:
                 journal.postpone(again, claimed.clock.now(), CRASH_DELAYS[-1])
                 continue
             again.graph = run.graph
-            claims.load_jobs([again])
-            text = f"{type(error).__name__}: {error}".replace("\x00", "")
+            text = jsonable(f"{type(error).__name__}: {error}")
             if again.status is None:
                 again.status = ExecutionStatus.STARTED
                 again.started_at = claimed.clock.now()
-            again.end(JobStatus.ERROR, claimed.clock.now(), reason=Reason.WRITE_FAILED, error=text)
+            _give_up(again, claimed.clock, text, Reason.WRITE_FAILED)
             journal.write([again], claimed.clock.now())
 
 
 def _pause_after_conflict(error: BaseException) -> None:
     logger.info("A segment met a conflict and is done again: %s", error)
     time.sleep(0.02)
+
+
+def _put_off(run: Run | None, error: BaseException) -> None:
+    """Leaves a run that met a conflict due a little later, so that it holds up nobody."""
+    _pause_after_conflict(error)
+    if run is None:
+        return
+    try:
+        with session.segment():
+            claimed = claims.claim_one(run.id, turn=run.turn)
+            for again in claimed.runs:
+                assert claimed.clock is not None
+                journal.postpone(again, claimed.clock.now(), CONFLICT_DELAY)
+    except Exception as further:
+        if not session.transient(further):
+            raise
+        logger.info("Execution %s stays due as it was: %s", run.id, further)
 
 
 __all__ = ["Worked", "run_batch", "run_solo", "run_to_first_wait"]

@@ -66,7 +66,10 @@ class ExecutionFilter(StrictFilterSet):
         return queryset.filter(key__in=Workflow.objects.filter(title__icontains=value).values("key"))
 
     def by_paused(self, queryset: QuerySet[Execution], name: str, value: bool) -> QuerySet[Execution]:
-        return queryset.filter(paused_at__isnull=not value)
+        if not value:
+            return queryset.filter(paused_at=None)
+        # Only unended runs can be paused, and those are found by their status.
+        return queryset.filter(Q(status=None) | Q(status=0), paused_at__isnull=False)
 
 
 class JobFilter(StrictFilterSet):

@@ -77,7 +77,6 @@ def form_page(
         except SluiceError as error:
             add_errors(form, error)
     known = {
-        **site.each_context(request),
         "opts": model._meta,
         "title": title,
         "form": form,
@@ -85,7 +84,7 @@ def form_page(
         "media": forms.Media(css=STYLES) + form.media,
         **context,
     }
-    return TemplateResponse(request, template, known)
+    return page_of_site(request, site, template, known)
 
 
 def post_page(request: HttpRequest, run: Callable[[], tuple[str, str]], back: str) -> HttpResponse:
@@ -115,7 +114,6 @@ def confirm_page(
 ) -> HttpResponse:
     """Asks before something is done to `selected`; with `action` the answer goes to that action of the list."""
     context = {
-        **site.each_context(request),
         "opts": model._meta,
         "title": title,
         "names": names,
@@ -126,4 +124,10 @@ def confirm_page(
         "action_checkbox_name": ACTION_CHECKBOX_NAME,
         "media": forms.Media(css=STYLES),
     }
-    return TemplateResponse(request, "admin/workflows/confirm.html", context)
+    return page_of_site(request, site, "admin/workflows/confirm.html", context)
+
+
+def page_of_site(request: HttpRequest, site: admin.AdminSite, template: str, context: dict[str, Any]) -> HttpResponse:
+    # Addresses on the page lead to the site it belongs to, also where a project has several.
+    request.current_app = site.name  # type: ignore[attr-defined]
+    return TemplateResponse(request, template, {**site.each_context(request), **context})

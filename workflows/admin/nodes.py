@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import JSONField, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -175,7 +176,6 @@ class NodeAdmin(ModelAdmin[Node]):
             path("to/<int:workflow_id>/", view(self.add_page), name="workflows_node_add_to"),
             path("<int:pk>/move/", view(self.move_page), name="workflows_node_move"),
             path("<int:pk>/copy/", view(self.copy_page), name="workflows_node_copy"),
-            path("<int:pk>/delete/", view(self.delete_page), name="workflows_node_delete"),
             path(
                 "<int:pk>/branch/<int:index>/delete/",
                 view(self.delete_branch_page),
@@ -230,10 +230,13 @@ class NodeAdmin(ModelAdmin[Node]):
 
         return self._page(request, node.workflow, _("Copy “%s” without its branches") % node, form, run, _("Copy node"))
 
-    def delete_page(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """In the place of Django's own, which knows nothing of links and branches."""
         require(request, "workflows.delete_node")
-        node = self._node(pk)
-        place = self._graph(node.workflow).nodes[pk]
+        node = self.get_object(request, unquote(object_id))
+        if node is None:
+            raise Http404
+        place = self._graph(node.workflow).nodes[node.pk]
         kept = _("Keep those of “%s”")
         filled = [(str(row.index), kept % row.label) for row in tree.branches(place) if row.filled]
         form = DeleteNodeForm(request.POST if request.method == "POST" else None, branches=filled)

@@ -5,12 +5,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, JSONField, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -19,7 +19,16 @@ from pydantic import ValidationError
 
 from workflows import registries, versions
 from workflows.admin import schemas, tree
-from workflows.admin.base import STYLES, CappedPaginator, ModelAdmin, badge, confirm_page, post_page, require
+from workflows.admin.base import (
+    STYLES,
+    CappedPaginator,
+    ModelAdmin,
+    badge,
+    confirm_page,
+    page_of_site,
+    post_page,
+    require,
+)
 from workflows.admin.forms import JsonField, OperationForm, pretty
 from workflows.admin.lists import CurrentFilter, TypeFilter
 from workflows.errors import SluiceError
@@ -294,14 +303,12 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
             messages.error(request, str(error))
         title = _("Compare %(first)s with %(second)s") % {"first": first, "second": second}
         context |= {"title": title, "original": second, "opts": self.opts, "media": self.media}
-        return TemplateResponse(
-            request, "admin/workflows/workflow/compare.html", {**self.admin_site.each_context(request), **context}
-        )
+        return page_of_site(request, self.admin_site, "admin/workflows/workflow/compare.html", context)
 
     # -- deletion ------------------------------------------------------------------------------------------------------
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        workflow = self.get_object(request, object_id)
+        workflow = self.get_object(request, unquote(object_id))
         if workflow is None:
             raise Http404
         if not self.has_delete_permission(request, workflow):

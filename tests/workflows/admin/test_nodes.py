@@ -199,3 +199,23 @@ def test_each_page_needs_its_permission(pages, path, permission):
     someone = pages(*others).http
     assert someone.get(path).status_code == someone.post(path).status_code == 403
     assert outline(workflow) == "A(0: b)"
+
+
+def test_no_address_leads_past_the_link_rules(pages):
+    workflow = spare()
+    node = plant(workflow, "A(0: b) c")["A"]
+    page = pages()
+    # Django takes " 1" for 1.
+    page.http.post(f"/admin/workflows/node/%20{node.pk}/delete/", {"post": "yes"})
+    assert outline(workflow) == "c"
+    last = workflow.nodes.get().pk
+    page.http.post("/admin/workflows/node/", {"action": "delete_selected", "_selected_action": last, "post": "yes"})
+    assert outline(workflow) == "c"
+
+
+def test_buttons_are_guarded_against_other_sites(pages):
+    workflow = spare(config={"every": 1})
+    page = pages()
+    page.http.handler.enforce_csrf_checks = True
+    for path in (f"workflow/{workflow.pk}/enable/", f"node/to/{workflow.pk}/"):
+        assert page.http.post(f"/admin/workflows/{path}").status_code == 403

@@ -1,0 +1,36 @@
+"""A process of the host that saves a row and dies: `python -m tests.faults.saver --side before`.
+
+The save is autocommitted; the process kills itself right before or right after its first commit that wrote something.
+"""
+
+import argparse
+import os
+import signal
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--side", choices=["before", "after"], required=True)
+    side = parser.parse_args().side
+    import django
+
+    django.setup()
+    from django.db import connection
+
+    from config.shop.models import Customer
+    from workflows.triggers import listening
+
+    listening.refresh(force=True)
+    commit = connection.commit
+
+    def deadly() -> None:
+        if side == "after":
+            commit()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    connection.commit = deadly  # type: ignore[method-assign]
+    Customer.objects.create(name="Ann")
+
+
+if __name__ == "__main__":
+    main()

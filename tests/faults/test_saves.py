@@ -1,0 +1,261 @@
+"""A row of the host and the run it sets off: one commit, or none; and nothing that fails elsewhere reaches the save."""
+
+import time
+
+import pytest
+from celery import current_app
+from django.db import connections, transaction
+from django.http import JsonResponse
+from django.test import Client
+from django.urls import path
+
+from config.shop.models import Customer, Order, Product
+from executions import wakeup
+from executions.dispatcher import start
+from executions.models import Execution, Job
+from executions.store.session import connection
+from tests.building import build
+from workflows.errors import SluiceError
+from workflows.triggers.rows import RollbackOnFailure
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CLOSED_PORT = "redis://127.0.0.1:1/0"
+
+
+def on_customers(steps=(("output", {"value": "{{$context.data.name}}"}),), *, sync=False, **config):
+    return build(steps, type="collection", sync=sync, config={"collection": "shop.Customer", "mode": 1, **config})
+
+
+# -- row and run are one commit ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("side", "rows"), [("before", 0), ("after", 1)])
+def test_a_kill_around_the_commit_of_an_autocommitted_save_leaves_both_or_neither(spawn, settle, side, rows):
+    on_customers()
+    assert spawn("tests.faults.saver", "--side", side).wait(timeout=30) == -9
+    assert Customer.objects.count() == Execution.objects.count() == rows
+    settle()
+    assert Execution.objects.filter(status=1).count() == rows
+
+
+def test_a_rolled_back_save_leaves_no_run(listen):
+    on_customers()
+    listen()
+    with transaction.atomic():
+        Customer.objects.create(name="Ann")
+        transaction.set_rollback(True)
+    assert not Execution.objects.exists()
+
+
+def test_an_event_in_a_rolled_back_savepoint_leaves_no_run_and_takes_nobody_elses_wake_up(listen, monkeypatch, settle):
+    on_customers()
+    listen()
+    woken = []
+    monkeypatch.setattr(wakeup, "send", woken.append)
+    with transaction.atomic():
+        Customer.objects.create(name="stays")
+        with transaction.atomic():
+            Customer.objects.create(name="goes")
+            transaction.set_rollback(True)
+    assert woken == ["sluice"]
+    with transaction.atomic():
+        with transaction.atomic():
+            Customer.objects.create(name="goes")
+            transaction.set_rollback(True)
+        Customer.objects.create(name="stays too")
+    assert woken == ["sluice"] * 2
+    with transaction.atomic(), transaction.atomic():
+        Customer.objects.create(name="goes")
+        transaction.set_rollback(True)
+    assert woken == ["sluice"] * 2
+    monkeypatch.undo()
+    settle()
+    assert sorted(Execution.objects.values_list("output", flat=True)) == ["stays", "stays too"]
+
+
+# -- a failed sync run undoes the row ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def refusing(listen):
+    """A sync workflow that lets no customer in but Bob, after it made a product."""
+    on_customers(
+        [
+            ("t-write", {"act": "make product", "value": "{{$context.data.name}}"}),
+            ("condition", {"engine": "math.js", "expression": "{{$context.data.name}} == 'Bob'"}),
+        ],
+        sync=True,
+        rollbackOnFailure=True,
+    )
+    listen()
+
+
+@pytest.fixture(autouse=True)
+def _make_product(acts):
+    def make_product(step):
+        Product.objects.create(name=str(step.compiled.render(step.scope)), price=1)
+        return acts["give"](step)
+
+    acts["make product"] = make_product
+
+
+def assert_undone():
+    assert not Customer.objects.exists()
+    assert not Product.objects.exists()
+    execution = Execution.objects.get()
+    assert (execution.status, execution.due_at) == (-1, None)
+    assert list(Job.objects.filter(execution=execution).values_list("status", flat=True)) == [1, -1]
+
+
+@pytest.mark.postgres
+@pytest.mark.mariadb
+def test_rollback_on_failure_in_autocommit_undoes_the_row_and_keeps_the_history(refusing):
+    with pytest.raises(RollbackOnFailure) as caught:
+        Customer.objects.create(name="Ann")
+    assert (caught.value.status, caught.value.code) == (422, "WORKFLOW_ROLLBACK_ON_FAILURE")
+    assert_undone()
+    Customer.objects.create(name="Bob")
+    assert Customer.objects.count() == Product.objects.count() == 1
+
+
+def swallowing(request):
+    try:
+        Customer.objects.create(name=request.GET["name"])
+    except SluiceError as error:
+        return JsonResponse({"code": error.code}, status=error.status)
+    return JsonResponse({"code": None})
+
+
+def careless(request):
+    Customer.objects.create(name=request.GET["name"])
+    return JsonResponse({"code": None})
+
+
+urlpatterns = [path("swallowing", swallowing), path("careless", careless)]
+
+
+@pytest.mark.postgres
+@pytest.mark.mariadb
+@pytest.mark.parametrize(("view", "status"), [("swallowing", 422), ("careless", 500)])
+def test_rollback_on_failure_in_atomic_requests(refusing, monkeypatch, settings, view, status):
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+    settings.ROOT_URLCONF = __name__
+    client = Client(raise_request_exception=False)
+    assert client.get(f"/{view}", {"name": "Ann"}).status_code == status
+    assert_undone()
+    assert client.get(f"/{view}", {"name": "Bob"}).status_code == 200
+    assert Customer.objects.count() == 1
+
+
+def test_a_sync_run_without_rollback_on_failure_leaves_the_row(listen):
+    on_customers([("t-do", {"act": "fail"})], sync=True)
+    listen()
+    Customer.objects.create(name="Ann")
+    assert Execution.objects.get().status == -1
+    assert Customer.objects.exists()
+
+
+# -- what a step gets wrong --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.postgres
+@pytest.mark.mariadb
+def test_a_deferred_foreign_key_is_the_steps_own_error(acts, settle):
+    """PostgreSQL would refuse the commit of the whole segment, of which the other runs and steps know nothing."""
+
+    def dangling(step):
+        Order.objects.create(customer_id=987_654)
+        return acts["give"](step)
+
+    acts["dangling"] = dangling
+    steps = [("t-write", {"act": "create", "value": "before"}), ("t-write", {"act": "dangling"})]
+    broken, other = start(build(steps), {}), start(build([("t-write", {"act": "create", "value": "other"})]), {})
+    settle()
+    broken.refresh_from_db()
+    other.refresh_from_db()
+    assert (broken.status, broken.reason, other.status) == (-2, None, 1)
+    assert "foreign key" in broken.error.lower()
+    assert list(Job.objects.filter(execution=broken).order_by("number").values_list("status", flat=True)) == [1, -2]
+    assert sorted(Customer.objects.values_list("name", flat=True)) == ["before", "other"]
+    assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize("value", ["a\x00b", float("nan"), "\ud800", {"\x00": ["\x00"]}, 10**400, {1, 2}], ids=ascii)
+def test_a_result_that_no_database_takes_is_made_to_fit(acts, settle, value):
+    acts["odd"] = lambda step: type(acts["give"](step))(result=value, log=[("INFO", "a\x00b\ud800")], output=value)
+    execution = start(build([("t-do", {"act": "odd"}), ("t-do", {"act": "give", "value": "{{$jobsMapByNodeKey.n1}}"})]), {})
+    settle()
+    execution.refresh_from_db()
+    assert execution.status == 1, execution.error
+
+
+def test_a_nul_in_a_value_to_write_is_the_steps_own_error_or_goes(settle):
+    steps = [("create", {"collection": "shop.Customer", "params": {"values": {"name": "{{$context.name}}"}}})]
+    execution = start(build(steps), {"name": "a\x00b"})
+    settle()
+    execution.refresh_from_db()
+    assert execution.context == {"name": "ab"}
+    assert execution.status == 1, execution.error
+
+
+def test_a_text_with_a_nul_in_an_error_is_made_to_fit(acts, settle):
+    def wrong(step):
+        raise RuntimeError("a\x00b\ud800")
+
+    acts["wrong"] = wrong
+    for kind in ("t-do", "t-write", "t-call"):
+        start(build([(kind, {"act": "wrong"})]), {})
+    settle()
+    assert set(Execution.objects.values_list("status", flat=True)) == {-2}
+
+
+# -- the wake-up -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def broker_down(monkeypatch):
+    """The app's broker is a port that nobody listens on."""
+    current_app.amqp.producer_pool.force_close_all()
+    monkeypatch.setattr(current_app.amqp, "_producer_pool", None)
+    monkeypatch.setattr(current_app, "_pool", None)
+    monkeypatch.setattr(current_app.conf, "broker_url", CLOSED_PORT)
+    monkeypatch.setattr(current_app.conf, "broker_write_url", CLOSED_PORT)
+
+
+def test_a_broker_that_is_down_costs_a_save_nothing_and_loses_no_run(broker_down, listen, settle, caplog):
+    on_customers()
+    listen()
+    began = time.monotonic()
+    for name in ("Ann", "Bob", "Eve"):
+        Customer.objects.create(name=name)
+    assert time.monotonic() - began < 1
+    assert "could not be woken" in caplog.text
+    assert Execution.objects.filter(status=None).count() == 3
+    settle()
+    assert Execution.objects.filter(status=1).count() == 3
+
+
+def queued_messages():
+    with current_app.connection_for_write() as broker:
+        return broker.default_channel.queue_declare("sluice", durable=True).message_count
+
+
+@pytest.mark.parametrize(
+    ("backend", "messages"),
+    [("locmem.LocMemCache", 5), ("dummy.DummyCache", 5), ("filebased.FileBasedCache", 1)],
+)
+def test_a_mark_that_nobody_else_can_see_keeps_no_wake_up_back(settings, tmp_path, backend, messages):
+    settings.CACHES = {"default": {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": str(tmp_path)}}
+    workflow = build([("output", {"value": 1})])
+    before = queued_messages()
+    for _ in range(5):
+        start(workflow, {})
+    assert queued_messages() - before == messages
+
+
+def test_a_save_on_a_model_without_workflows_costs_no_query(listen, django_assert_num_queries):
+    on_customers()
+    listen()
+    with django_assert_num_queries(1, using=connection().alias):
+        Product.objects.create(name="Tea", price=1)
