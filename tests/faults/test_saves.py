@@ -219,7 +219,6 @@ def broker_down(monkeypatch):
     current_app.amqp.producer_pool.force_close_all()
     monkeypatch.setattr(current_app.amqp, "_producer_pool", None)
     monkeypatch.setattr(current_app, "_pool", None)
-    monkeypatch.setattr(current_app.conf, "broker_url", CLOSED_PORT)
     monkeypatch.setattr(current_app.conf, "broker_write_url", CLOSED_PORT)
 
 
