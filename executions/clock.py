@@ -26,7 +26,7 @@ def tick() -> list[str]:
     woken = []
     for queue, perform in _due():
         if perform:
-            wakeup.send_perform(queue)
+            wakeup.send_perform(queue, whatever_the_mark=True)
         else:
             wakeup.send(queue, whatever_the_mark=True)
         woken.append(wakeup.perform_queue(queue) if perform else queue)

@@ -1,7 +1,9 @@
 """The wake-up: a message that says "there is work on this queue". It may be lost: the tick makes good for it."""
 
 import logging
+import os
 import time
+from functools import lru_cache
 
 from celery import current_app
 from django.core.cache import BaseCache, caches
@@ -9,6 +11,7 @@ from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from kombu.pools import ProducerPool
 
 from workflows.conf import conf
 
@@ -18,6 +21,8 @@ logger = logging.getLogger("sluice.wakeup")
 MARK_SECONDS = 1
 #: Seconds without a further try after a failed one: a broker that is down costs a save nothing.
 SILENT_SECONDS = 5.0
+#: Seconds the first of them may cost; and the most connections to the broker that a process's wake-ups use.
+PATIENCE, CONNECTIONS = 0.5, 10
 
 _silent_until = 0.0
 
@@ -49,29 +54,51 @@ def wake_on_commit(db: BaseDatabaseWrapper, queue: str) -> None:
 
 def send(queue: str, *, whatever_the_mark: bool = False) -> None:
     """Wakes the queue's drains, unless somebody just did. Never raises."""
-    if time.monotonic() < _silent_until:
-        return
-    cache = _shared_cache()
-    try:
-        if cache is not None and not cache.add(_mark(queue), 1, MARK_SECONDS) and not whatever_the_mark:
-            return
-        current_app.send_task("sluice.drain", (queue,), queue=queue, retry=False, ignore_result=True)
-    except Exception as error:
-        _fall_silent(queue, cache, error)
+    _send("sluice.drain", queue, queue, whatever_the_mark)
 
 
-def send_perform(queue: str) -> None:
-    """Wakes the queue's performers. Never raises."""
-    if time.monotonic() < _silent_until:
+def send_perform(queue: str, *, whatever_the_mark: bool = False) -> None:
+    """Wakes the queue's performers, unless somebody just did. Never raises."""
+    _send("sluice.perform", queue, perform_queue(queue), whatever_the_mark)
+
+
+def _send(task: str, queue: str, to: str, whatever_the_mark: bool) -> None:
+    if time.monotonic() < _silent_until or not (_first(to) or whatever_the_mark):
         return
+    try:
+        _publish(task, queue, to=to)
+    except Exception as error:
+        _fall_silent(to, error)
+
+
+def _first(queue: str) -> bool:
+    """Whether nobody marked the queue within the last second. A cache that does not answer keeps no wake-up back."""
     cache = _shared_cache()
     try:
-        if cache is not None and not cache.add(_mark(perform_queue(queue)), 1, MARK_SECONDS):
-            return
-        task = {"queue": perform_queue(queue), "retry": False, "ignore_result": True}
-        current_app.send_task("sluice.perform", (queue,), **task)
-    except Exception as error:
-        _fall_silent(perform_queue(queue), cache, error)
+        return cache is None or bool(cache.add(_mark(queue), 1, MARK_SECONDS))
+    except Exception:
+        logger.warning("The cache that carries the wake-up's mark does not answer.", exc_info=True)
+        return True
+
+
+def _publish(task: str, queue: str, *, to: str) -> None:
+    producers = _producers(os.getpid(), current_app.conf.broker_write_url)
+    with producers.acquire(block=True, timeout=PATIENCE) as producer:
+        current_app.send_task(task, (queue,), queue=to, producer=producer, retry=False, ignore_result=True)
+
+
+@lru_cache(maxsize=1)
+def _producers(pid: int, url: str) -> ProducerPool:
+    """Producers of our own: Celery's wait seconds for a broker that is away, and for ever for one that is frozen.
+
+    One pool a process, as its connections can't be shared with forked ones, and anew when the app's broker changes.
+    """
+    options = {**current_app.conf.broker_transport_options, "max_retries": 0}
+    broker = current_app.connection_for_write(connect_timeout=PATIENCE, transport_options=options)
+    if broker.transport.driver_type == "redis":
+        times = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE, "retry_on_timeout": False}
+        broker.transport_options.update(times)
+    return ProducerPool(broker.Pool(limit=CONNECTIONS), limit=CONNECTIONS)
 
 
 def clear_mark(queue: str) -> None:
@@ -94,15 +121,11 @@ def _shared_cache() -> BaseCache | None:
     return None if isinstance(cache, LocMemCache | DummyCache) else cache
 
 
-def _fall_silent(queue: str, cache: BaseCache | None, error: Exception) -> None:
+def _fall_silent(queue: str, error: Exception) -> None:
     global _silent_until
     _silent_until = time.monotonic() + SILENT_SECONDS
     logger.warning("Queue %s could not be woken (%s); its runs start when the tick comes by.", queue, error)
-    if cache is not None:
-        try:
-            cache.delete(_mark(queue))
-        except Exception:
-            logger.debug("The mark could not be cleared either.", exc_info=True)
+    clear_mark(queue)
 
 
 def speak_again() -> None:

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from executions import clock, segments, wakeup
+from executions import segments, wakeup
 from executions.dispatcher import forget_classes
 from executions.drain import drain
 from executions.models import Execution
 from executions.performers import perform
+from executions.store import claims
 from executions.store.side import close_side
 from tests.faults import checker, kinds
 from workflows.triggers import listening
@@ -111,7 +112,7 @@ def settle() -> Callable[[], None]:
 
 
 def _due() -> bool:
-    return bool(clock._due_queues() or clock._performable_queues())
+    return bool(claims.heads("sluice")) or claims.something_performable("sluice")
 
 
 def _work_until(done: Callable[[], bool], seconds: float) -> None:

@@ -1,16 +1,18 @@
 """A row of the host and the run it sets off: one commit, or none; and nothing that fails elsewhere reaches the save."""
 
+import socket
 import time
 
 import pytest
 from celery import current_app
+from django.core.cache.backends.base import BaseCache
 from django.db import connections, transaction
 from django.http import JsonResponse
 from django.test import Client
 from django.urls import path
 
 from config.shop.models import Customer, Order, Product
-from executions import wakeup
+from executions import clock, wakeup
 from executions.dispatcher import start
 from executions.models import Execution, Job
 from executions.store.session import connection
@@ -19,8 +21,6 @@ from workflows.errors import SluiceError
 from workflows.triggers.rows import RollbackOnFailure
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-CLOSED_PORT = "redis://127.0.0.1:1/0"
 
 
 def on_customers(steps=(("output", {"value": "{{$context.data.name}}"}),), *, sync=False, **config):
@@ -214,15 +214,25 @@ def test_a_text_with_a_nul_in_an_error_is_made_to_fit(acts, settle):
 
 
 @pytest.fixture
-def broker_down(monkeypatch):
-    """The app's broker is a port that nobody listens on."""
-    current_app.amqp.producer_pool.force_close_all()
-    monkeypatch.setattr(current_app.amqp, "_producer_pool", None)
-    monkeypatch.setattr(current_app, "_pool", None)
-    monkeypatch.setattr(current_app.conf, "broker_write_url", CLOSED_PORT)
+def broker_at(monkeypatch):
+    """Moves the app's broker to another port of this machine."""
+
+    def move(port):
+        monkeypatch.setattr(current_app.conf, "broker_write_url", f"redis://127.0.0.1:{port}/0")
+
+    return move
 
 
-def test_a_broker_that_is_down_costs_a_save_nothing_and_loses_no_run(broker_down, listen, settle, caplog):
+@pytest.fixture
+def frozen_port():
+    """Something that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("how", ["down", "frozen"])
+def test_a_broker_that_is_away_costs_a_save_nothing_and_loses_no_run(broker_at, frozen_port, listen, settle, caplog, how):
+    broker_at(1 if how == "down" else frozen_port)
     on_customers()
     listen()
     began = time.monotonic()
@@ -233,6 +243,42 @@ def test_a_broker_that_is_down_costs_a_save_nothing_and_loses_no_run(broker_down
     assert Execution.objects.filter(status=None).count() == 3
     settle()
     assert Execution.objects.filter(status=1).count() == 3
+
+
+def test_a_save_after_a_rollback_of_the_brokers_troubles_wakes_again(broker_at, listen, monkeypatch):
+    broker_at(1)
+    workflow = build([("output", {"value": 1})])
+    start(workflow, {})
+    monkeypatch.undo()
+    wakeup.speak_again()
+    before = queued_messages()
+    start(workflow, {})
+    assert queued_messages() == before + 1
+
+
+class ForgivingCache(BaseCache):
+    """Clients that hide a failure answer as if somebody else had been first."""
+
+    def __init__(self, location, params):
+        super().__init__(params)
+
+    def add(self, *args, **kwargs):
+        return False
+
+    def delete(self, *args, **kwargs):
+        return False
+
+    def get(self, key, default=None, version=None):
+        return default
+
+
+class BrokenCache(ForgivingCache):
+    """Shared, as far as anybody can tell, and away."""
+
+    def add(self, *args, **kwargs):
+        raise ConnectionError("The cache is away.")
+
+    delete = add
 
 
 def queued_messages():
@@ -251,6 +297,15 @@ def test_a_mark_that_nobody_else_can_see_keeps_no_wake_up_back(settings, tmp_pat
     for _ in range(5):
         start(workflow, {})
     assert queued_messages() - before == messages
+
+
+@pytest.mark.parametrize("cache", ["BrokenCache", "ForgivingCache"])
+def test_a_cache_that_is_away_keeps_no_tick_from_waking(settings, cache):
+    settings.CACHES = {"default": {"BACKEND": f"{__name__}.{cache}"}}
+    start(build([("output", {"value": 1})]), {})
+    before = queued_messages()
+    assert clock.tick() == ["sluice"]
+    assert queued_messages() == before + 1
 
 
 def test_a_save_on_a_model_without_workflows_costs_no_query(listen, django_assert_num_queries):

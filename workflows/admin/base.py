@@ -129,5 +129,5 @@ def confirm_page(
 
 def page_of_site(request: HttpRequest, site: admin.AdminSite, template: str, context: dict[str, Any]) -> HttpResponse:
     # Addresses on the page lead to the site it belongs to, also where a project has several.
-    request.current_app = site.name  # type: ignore[attr-defined]
+    request.current_app = site.name
     return TemplateResponse(request, template, {**site.each_context(request), **context})

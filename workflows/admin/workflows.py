@@ -64,7 +64,6 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     actions = ["enable_selected", "disable_selected", "revise_selected", "copy_selected", "remove_selected"]
-    autocomplete_fields = ["categories"]
     formfield_overrides = {JSONField: {"form_class": JsonField}}
     change_form_template = "admin/workflows/workflow/change_form.html"
 
@@ -200,6 +199,10 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
             kinds = [(kind.type, kind.title) for kind in triggers().values()]
             return forms.ChoiceField(label=db_field.verbose_name.capitalize(), choices=[("", "---------"), *kinds])
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        # Boxes say what is chosen without a script, and take any text that is no id for an error.
+        return super().formfield_for_manytomany(db_field, request, **{**kwargs, "widget": forms.CheckboxSelectMultiple})
 
     def save_model(self, request: HttpRequest, obj: Workflow, form: Any, change: Any) -> None:
         """The form's operation has saved it."""

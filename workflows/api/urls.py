@@ -19,7 +19,7 @@ urlpatterns = [
     path("", views.RootView.as_view(), name="sluice-root"),
     re_path(
         r"^workflows/(?P<workflow_pk>[^/.]+)/nodes/?$",
-        views.NodeViewSet.as_view({"get": "list", "post": "create"}),
+        views.WorkflowNodesViewSet.as_view({"get": "list", "post": "create"}),
         name="sluice-workflow-nodes",
     ),
     re_path(

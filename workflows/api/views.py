@@ -119,7 +119,7 @@ class WorkflowViewSet(RecordViewSet[Workflow]):
 
 
 class NodeViewSet(RecordViewSet[Node]):
-    """Nodes: those of one workflow under its address, any by its own id."""
+    """Nodes of all workflows, each by its own id."""
 
     queryset = Node.objects.all()
     record_class = shapes.NodeSerializer
@@ -128,7 +128,6 @@ class NodeViewSet(RecordViewSet[Node]):
     permissions = {
         "list": "workflows.view_node",
         "retrieve": "workflows.view_node",
-        "create": "workflows.add_node",
         "copy": "workflows.add_node",
         "update": "workflows.change_node",
         "partial_update": "workflows.change_node",
@@ -137,7 +136,6 @@ class NodeViewSet(RecordViewSet[Node]):
         "destroy_branch": "workflows.delete_node",
     }
     inputs = {
-        "create": shapes.NodeCreate,
         "update": shapes.NodeChange,
         "partial_update": shapes.NodeChange,
         "copy": shapes.NodeCopy,
@@ -146,20 +144,7 @@ class NodeViewSet(RecordViewSet[Node]):
 
     def get_queryset(self) -> QuerySet[Node]:
         queryset = super().get_queryset()
-        if "workflow_pk" in self.kwargs:
-            return queryset.filter(workflow=self.workflow())
-        return queryset.select_related("workflow") if self.action != "list" else queryset
-
-    def workflow(self) -> Workflow:
-        pk = self.kwargs["workflow_pk"]
-        found = Workflow.objects.filter(pk=to_id(pk, Workflow)).first()
-        if found is None:
-            raise missing(Workflow, pk)
-        return found
-
-    def create(self, request: Request, workflow_pk: str) -> Response:
-        node = editing.add_node(self.workflow(), by=request.user, **self.body())
-        return self.answer(node, status=201)
+        return queryset if self.action == "list" else queryset.select_related("workflow")
 
     def update(self, request: Request, pk: str) -> Response:
         return self.answer(editing.change_node(self.get_object(), by=request.user, **self.body()))
@@ -189,6 +174,26 @@ class NodeViewSet(RecordViewSet[Node]):
         shift = whole_number(request, "shift", 0, 1) == 1
         editing.remove_branch(self.get_object(), int(index), shift=shift, by=request.user)
         return Response(status=204)
+
+
+class WorkflowNodesViewSet(NodeViewSet):
+    """The nodes of one workflow, and the way to a new one."""
+
+    permissions = {"list": "workflows.view_node", "create": "workflows.add_node"}
+    inputs = {"create": shapes.NodeCreate}
+
+    def get_queryset(self) -> QuerySet[Node]:
+        return super().get_queryset().filter(workflow=self.workflow())
+
+    def workflow(self) -> Workflow:
+        pk = self.kwargs["workflow_pk"]
+        found = Workflow.objects.filter(pk=to_id(pk, Workflow)).first()
+        if found is None:
+            raise missing(Workflow, pk)
+        return found
+
+    def create(self, request: Request, workflow_pk: str) -> Response:
+        return self.answer(editing.add_node(self.workflow(), by=request.user, **self.body()), status=201)
 
 
 class CategoryViewSet(RecordViewSet[Category]):

@@ -118,8 +118,8 @@ def test_the_page_takes_a_fixed_number_of_queries(pages, django_assert_num_queri
     versions.revise(workflow)
     page = pages()
     page.get(CHANGE, workflow.pk)
-    # Session, user, workflow, its categories, nodes, counters, versions.
-    with django_assert_num_queries(7):
+    # Session, user, workflow, its categories, all categories, nodes, counters, versions.
+    with django_assert_num_queries(8):
         page.get(CHANGE, workflow.pk)
 
 
@@ -172,6 +172,8 @@ def test_adding_a_workflow(pages):
         ({"options": '{"stackLimit": 1000}'}, "stackLimit"),
         ({"name": "9 lives"}, "Begin with a letter"),
         ({"time_zone": "Mars/Base"}, "Mars/Base"),
+        ({"categories": ["\ufffd"]}, "not a valid value"),
+        ({"categories": ["77"]}, "not one of the available choices"),
     ],
 )
 def test_what_is_refused_stands_at_its_field_with_what_was_typed(pages, change, sentence):

@@ -296,7 +296,8 @@ def test_every_address_is_browsable(client, path):
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("DELETE", "workflows/"), ("PATCH", "workflows/"), ("GET", "workflows/{w}/enable/")]
+    ("method", "path"),
+    [("DELETE", "workflows/"), ("PATCH", "workflows/"), ("POST", "nodes/"), ("GET", "workflows/{w}/enable/")],
 )
 def test_a_method_that_is_none_is_refused(client, method, path):
     assert client().errors(method, path.format(w=spare().pk), status=405)
