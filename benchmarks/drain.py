@@ -178,6 +178,7 @@ def _table(found: dict[str, Any]) -> str:
             f"  Celery chain      {chain['runs_per_s']:>10}   ratio {found['times_chain']}",
             f"  trigger to end    p50 {found['p50_ms']} ms  p95 {found['p95_ms']} ms  p99 {found['p99_ms']} ms",
             f"  Celery chain      p50 {chain['p50_ms']} ms  p95 {chain['p95_ms']} ms  p99 {chain['p99_ms']} ms",
-            f"  worker memory     {found['all_processes_mb']} MB in all, the largest process {found['largest_process_mb']} MB",
+            f"  worker memory     {found['all_processes_mb']} MB in all,"
+            f" the largest process {found['largest_process_mb']} MB",
         ]
     )

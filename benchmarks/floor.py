@@ -11,7 +11,8 @@ BATCH = 100
 def measure(runs: list[dict[str, Any]], jobs: list[list[dict[str, Any]]]) -> float:
     """Runs/s of: insert the queued executions, then per batch insert their jobs and update them to their end.
 
-    `runs` are rows as the engine left them, `jobs` the rows of each one's jobs; both as dicts by column, ids left out. Jobs
+    `runs` are rows as the engine left them, `jobs` the rows of each one's jobs; both as dicts by column, ids left
+    out. Jobs
     are inserted by COPY and executions updated from one JSON parameter, as the journal does: nothing quicker was found.
     """
     import psycopg
@@ -30,7 +31,8 @@ def measure(runs: list[dict[str, Any]], jobs: list[list[dict[str, Any]]]) -> flo
         return len(runs) / (time.perf_counter() - begin)
 
 
-_AT_THE_END = ("status", "reason", "error", "due_at", "turn", "agenda", "solo", "parked", "paused_at", "crashes", "started_at",
+_AT_THE_END = ("status", "reason", "error", "due_at", "turn", "agenda", "solo", "parked",
+                 "paused_at", "crashes", "started_at",
                "expires_at", "ended_at", "updated_at", "output")  # fmt: skip
 
 
@@ -83,6 +85,7 @@ def _end(connection: Any, ids: list[int], runs: list[dict[str, Any]]) -> None:
         for pk, run in zip(ids, runs, strict=True)
     ]
     connection.execute(
-        f"UPDATE executions_execution SET {sets} FROM json_to_recordset(%s) AS v(id bigint, {record}) WHERE executions_execution.id = v.id",
+        f"UPDATE executions_execution SET {sets} FROM json_to_recordset(%s) AS v(id bigint, {record})"
+        " WHERE executions_execution.id = v.id",
         [json.dumps(rows, default=str)],
     )

@@ -1,7 +1,9 @@
 """Keeps a slot's database connections from one drain to the next.
 
-Celery closes every Django connection before and after every task, whatever CONN_MAX_AGE says; for a drain that is more than its
-work. For Sluice's own tasks connections are kept as Django keeps them between requests; the host's tasks stay as they are.
+Celery closes every Django connection before and after every task, whatever CONN_MAX_AGE says; for a drain that is
+more than its
+work. For Sluice's own tasks connections are kept as Django keeps them between requests; the host's tasks stay as they
+are.
 """
 
 from typing import Any

@@ -38,7 +38,8 @@ _solo: dict[int, bool] = {}
 
 
 def dispatch(events: Sequence[Event]) -> list[Ended | None]:
-    """A run for each event: the async ones in one insert, then the sync ones, one after another, to their end or first wait.
+    """A run for each event: the async ones in one insert, then the sync ones, one after another, to their end or
+    first wait.
 
     None stands where an event was refused (stack limit). A second event with a known key answers the first one's run.
     """
@@ -150,8 +151,10 @@ def _set_lane(execution: Execution, template: str) -> None:
 def start(workflow: str | Workflow, data: Any, *, event_key: str | None = None, **fields: Any) -> Execution | None:
     """Queues a run of an enabled workflow, by its `name` or as an object, in the caller's transaction.
 
-    `data` is the run's `$context`. A second call with one `event_key` answers the first one's run, or None once that is purged.
-    `fields` are further columns: name, tags. Raises `NotFound` for an unknown name, `Refused` for a disabled workflow, `Invalid`
+    `data` is the run's `$context`. A second call with one `event_key` answers the first one's run, or None once that
+    is purged.
+    `fields` are further columns: name, tags. Raises `NotFound` for an unknown name, `Refused` for a disabled
+    workflow, `Invalid`
     for a name that is taken.
     """
     version = _by_name(workflow) if isinstance(workflow, str) else workflow

@@ -25,7 +25,9 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
 
 class Execution(models.Model):
-    """One run. `due_at` is when a worker must next look at it: queue, timer wheel, time-out watch and crash recovery in one."""
+    """One run. `due_at` is when a worker must next look at it: queue, timer wheel, time-out watch and crash recovery
+    in one.
+    """
 
     workflow = models.ForeignKey(
         Workflow,
@@ -227,11 +229,13 @@ class Lane(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return self.key
+        return str(self.key)
 
 
 class Holding(models.Model):
-    """What a worker holds just now: [[execution, turn], ...]. Who claims one of them at that turn knows that worker died with it."""
+    """What a worker holds just now: [[execution, turn], ...]. Who claims one of them at that turn knows that worker
+    died with it.
+    """
 
     worker = models.CharField(max_length=64, primary_key=True)
     held = models.JSONField(default=list)

@@ -1,6 +1,7 @@
 """What people and programs do to runs: one function each, in one transaction under the run's lock.
 
-Every one raises `NotFound` for an id that is none, `Refused` (naming the present status) where it does not fit, and `Busy` where a
+Every one raises `NotFound` for an id that is none, `Refused` (naming the present status) where it does not fit, and
+`Busy` where a
 worker holds the run for longer than two seconds.
 """
 
@@ -171,7 +172,8 @@ def _finish_job(job_id: int, result: Any, status: int) -> Job:
 
 
 def rerun(execution_id: int, *, node_id: int | None = None, by: Any = None) -> Execution:
-    """Runs again from the head or from a node that has a job: a started run itself goes on from there, of an ended one a new run.
+    """Runs again from the head or from a node that has a job: a started run itself goes on from there, of an ended
+    one a new run.
 
     Raises `Invalid` (field "node_id") for a node that has no job or whose loop or parallel is decided.
     """
@@ -191,7 +193,9 @@ def rerun(execution_id: int, *, node_id: int | None = None, by: Any = None) -> E
 
 
 def delete(execution_ids: Sequence[int], *, by: Any = None) -> Deletion:
-    """Deletes ended and queued runs with all that hangs on them; a running or waiting one is refused, the rest still goes."""
+    """Deletes ended and queued runs with all that hangs on them; a running or waiting one is refused, the rest still
+    goes.
+    """
     outcome = Deletion()
     ids = [_checked_id(each) for each in execution_ids]
     for begin in range(0, len(ids), DELETE_CHUNK):

@@ -1,6 +1,7 @@
 """Walks one run through its graph, in memory: a loop over the agenda, never recursion.
 
-It knows no database, Celery or HTTP. What it needs it asks of the run's reader, effects on the host's rows happen inside
+It knows no database, Celery or HTTP. What it needs it asks of the run's reader, effects on the host's rows happen
+inside
 `savepoint`, and everything it did stands in the `Run` for the journal to write.
 """
 
@@ -41,7 +42,8 @@ class LeaveSegment(Exception):
 class Processor:
     """One run under its lock, for one segment.
 
-    `savepoint` opens the place a TRANSACTIONAL step works in. `enough` says that the segment's time is over; asked between
+    `savepoint` opens the place a TRANSACTIONAL step works in. `enough` says that the segment's time is over; asked
+    between
     moves with whether rows of the host were written. `inline` performs EXTERNAL steps here and now, once (sync runs).
     """
 
@@ -62,8 +64,6 @@ class Processor:
         self.enough = enough
         self.inline = inline
         self._scopes: dict[int | None, Scope] = {}
-
-    # -- the loop ------------------------------------------------------------------------------------------------------
 
     def advance(self) -> None:
         """Begins or continues the run until it ends, waits, or the segment's time is over."""
@@ -139,8 +139,6 @@ class Processor:
             elif wait == Wait.OUTSIDE:
                 self.complete(job, Outcome(status=JobStatus.ABORTED, result={"message": _("Nobody answered in time.")}))
 
-    # -- the moves -----------------------------------------------------------------------------------------------------
-
     def _move_run(self, node_id: int, upstream: int | None, parent: int | None, number: int | None = None) -> None:
         if self.decided(parent):
             return
@@ -194,8 +192,6 @@ class Processor:
             return
         self.settle(node, job, outcome, again=False)
 
-    # -- calling instructions --------------------------------------------------------------------------------------------
-
     def _effect(self, node: "GraphNode", *, ran: bool = False) -> Effect:
         try:
             effect = node.effect
@@ -244,7 +240,9 @@ class Processor:
         )
 
     def scope(self, parent: int | None) -> Scope:
-        """What templates see under this parent job. Loops change their locals with each round, so only the main line's is kept."""
+        """What templates see under this parent job. Loops change their locals with each round, so only the main
+        line's is kept.
+        """
         if parent is None:
             scope = self._scopes.get(None)
             if scope is None:
@@ -267,8 +265,6 @@ class Processor:
                 local_scopes[str(node.id)] = found
         return scope
 
-    # -- what follows ----------------------------------------------------------------------------------------------------
-
     def complete(self, job: RunJob, outcome: Outcome, *, again: bool = True) -> None:
         """A pending job was ended from outside the loop (a performer, a person, a deadline): what follows goes last."""
         later = list(self.run.agenda)
@@ -284,7 +280,9 @@ class Processor:
         self.run.changed = True
 
     def settle(self, node: "GraphNode", job: RunJob, outcome: Outcome, *, again: bool = True) -> None:
-        """Takes an outcome over into the job and puts what follows in front of the agenda. `again` lets the policy retry it."""
+        """Takes an outcome over into the job and puts what follows in front of the agenda. `again` lets the policy
+        retry it.
+        """
         run = self.run
         status = outcome.status
         if status < 0 and again and outcome.end is None:
@@ -422,8 +420,6 @@ class Processor:
                 job.due_at = None
                 job.changed = True
 
-    # -- attempts --------------------------------------------------------------------------------------------------------
-
     def _hand_to_performers(self, job: RunJob, node: "GraphNode") -> None:
         step = self._step(node, job.parent, job, None)
         try:
@@ -460,7 +456,7 @@ class Processor:
             "start": job.started_at.isoformat() if job.started_at else None,
             "end": self.clock.now().isoformat(),
             "status": status,
-            "message": message,
+            "message": jsonable(message),
         }
         if lost:
             entry["lost"] = True

@@ -1,4 +1,6 @@
-"""What an ended run has to tell: its parent, its children, its lane; one of them a transaction (engine.md, "Relatives")."""
+"""What an ended run has to tell: its parent, its children, its lane; one of them a transaction (engine.md,
+"Relatives").
+"""
 
 from executions import lanes
 from executions.models import Execution

@@ -1,4 +1,6 @@
-"""Running again from a node: what of the old run stays, and what begins anew (engine.md, "Versions, counters, keys, purge")."""
+"""Running again from a node: what of the old run stays, and what begins anew (engine.md, "Versions, counters, keys,
+purge").
+"""
 
 from collections.abc import Callable
 from typing import Any

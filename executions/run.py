@@ -145,8 +145,6 @@ class Run:
     _context: Any = None
     _context_loaded: bool = False
 
-    # -- reading -------------------------------------------------------------------------------------------------------
-
     @property
     def context(self) -> Any:
         if not self._context_loaded:
@@ -189,8 +187,6 @@ class Run:
             job = self.known.setdefault(job.number, job)
         self.latest_of[node_id] = job
         return job
-
-    # -- changing ------------------------------------------------------------------------------------------------------
 
     def add_job(self, node_id: int, node_key: str, parent: int | None, upstream: int | None, now: datetime) -> RunJob:
         self.last_number += 1

@@ -28,7 +28,8 @@ ALONE_SECONDS, HOST_SECONDS, SQLITE_SECONDS = 1.0, 0.25, 0.1
 #: Seconds until a run whose worker died is looked at again, by how often it was held alone.
 CRASH_DELAYS = (1, 10, 60)
 MOST_CRASHES = 3
-#: Seconds until a run whose segment met a conflict is tried again. Others go first: the lock it met may be held for long.
+#: Seconds until a run whose segment met a conflict is tried again. Others go first: the lock it met may be held for
+#: long.
 CONFLICT_DELAY = 0.1
 
 
@@ -140,7 +141,9 @@ def _solo_segment(take: Callable[[], claims.Claimed]) -> Worked:
 
 @contextmanager
 def _noted() -> Iterator[None]:
-    """A worker that lives and gives runs back takes its note back first, under their locks: they are not lost with it."""
+    """A worker that lives and gives runs back takes its note back first, under their locks: they are not lost with
+    it.
+    """
     try:
         yield
     except Exception:
@@ -151,11 +154,10 @@ def _noted() -> Iterator[None]:
         raise
 
 
-# -- what a claim looks at before it processes -------------------------------------------------------------------------------
-
-
 def _frozen_now(runs: Sequence[Run]) -> bool:
-    """Whether this claim met versions that nobody had run: then it only freezes them, and the next one reads their graphs."""
+    """Whether this claim met versions that nobody had run: then it only freezes them, and the next one reads their
+    graphs.
+    """
     graphs = (_graph(workflow_id) for workflow_id in {run.workflow_id for run in runs})
     unfrozen = [graph.workflow_id for graph in graphs if isinstance(graph, Graph) and not graph.frozen]
     if unfrozen:
@@ -215,9 +217,6 @@ def _give_up(run: Run, clock: CarriedClock, error: str, reason: Reason | None = 
     """Ends a run in ERROR that is not even processed; what it waits for is told, so its jobs have to be known."""
     claims.load_jobs([run])
     run.end(JobStatus.ERROR, clock.now(), reason=reason, error=error)
-
-
-# -- processing --------------------------------------------------------------------------------------------------------------
 
 
 def _process_batch(runs: Sequence[Run], clock: CarriedClock, *, sqlite: bool) -> None:

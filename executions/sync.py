@@ -25,14 +25,17 @@ from workflows.triggers.base import Event
 logger = logging.getLogger("sluice.sync")
 
 _INSERT = (
-    "workflow_id", "key", "title", "version", "type", "event_key", "name", "context", "status", "manually", "tags", "stack",
+    "workflow_id", "key", "title", "version", "type", "event_key", "name", "context", "status",
+    "manually", "tags", "stack",
     "parent_execution_id", "parent_job", "attempt", "due_at", "turn", "agenda", "solo", "queue", "priority", "crashes",
     "created_by_id", "created_at", "started_at", "expires_at", "updated_at",
 )  # fmt: skip
 
 
 def run(event: Event, execution: Execution) -> Run | Execution | None:
-    """Runs to the end or the first wait, in the caller's transaction; None where its event was known and its run is purged."""
+    """Runs to the end or the first wait, in the caller's transaction; None where its event was known and its run is
+    purged.
+    """
     if event.event_key is not None:
         pair = (execution.key, event.event_key)
         known = eventkeys.remember([pair])

@@ -48,9 +48,6 @@ MASK = "******"
 _TEXT_FIELDS = (CharField, TextField, JSONField, FileField)
 
 
-# -- references and which models may be used ---------------------------------------------------------------------------
-
-
 def reference(model: type[Model]) -> str:
     """How workflows name the model: "app.Model"."""
     return model._meta.label
@@ -142,9 +139,6 @@ def usable_models() -> list[type[Model]]:
     return sorted((model for model in apps.get_models() if usable(model)), key=reference)
 
 
-# -- fields and relations ----------------------------------------------------------------------------------------------
-
-
 def sensitive(field: "Field[Any, Any]") -> bool:
     """Whether the field's values are never shown: named like a password, or flagged `sluice_sensitive`.
 
@@ -194,9 +188,6 @@ def accessor(relation: Any) -> str:
 
 def is_many(relation: Any) -> bool:
     return bool(relation.one_to_many or relation.many_to_many)
-
-
-# -- rows as JSON ------------------------------------------------------------------------------------------------------
 
 
 def parse_appends(model: type[Model], paths: Iterable[str], *, path: str = "appends") -> Appends:

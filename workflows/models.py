@@ -58,7 +58,12 @@ class Workflow(models.Model):
         max_length=128,
         null=True,
         blank=True,
-        validators=[RegexValidator(r"^[A-Za-z_][A-Za-z0-9_-]{0,127}\Z", _("Begin with a letter or _; then letters, digits, _ and -, 128 at most."))],
+        validators=[
+            RegexValidator(
+                r"^[A-Za-z_][A-Za-z0-9_-]{0,127}\Z",
+                _("Begin with a letter or _; then letters, digits, _ and -, 128 at most."),
+            )
+        ],
         help_text=_("What start() and API clients call it. Unique among current versions, case-sensitive."),
     )
     title = models.CharField(_("title"), max_length=255)

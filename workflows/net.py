@@ -167,9 +167,6 @@ def _code(error: BaseException) -> str:
     return CallError.code
 
 
-# -- which addresses may be called -------------------------------------------------------------------------------------
-
-
 def permitted(host: str, port: int) -> list[str]:
     """The addresses of a host that may be called. Raises `Blocked` if it has none such, `CallError` if it has none."""
     try:
@@ -221,9 +218,6 @@ def _is_public(address: Address) -> bool:
     if address in _METADATA or address.is_multicast or address.is_reserved or not address.is_global:
         return False
     return isinstance(address, ipaddress.IPv4Address) or address in _GLOBAL_UNICAST
-
-
-# -- the connection ----------------------------------------------------------------------------------------------------
 
 
 class _Transport(httpx2.HTTPTransport):

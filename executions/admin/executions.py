@@ -72,8 +72,6 @@ class ExecutionAdmin(ModelAdmin[Execution]):
     class Media:
         css = STYLES
 
-    # -- permissions: runs are made by events, and changed by operations only ------------------------------------------
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -91,8 +89,6 @@ class ExecutionAdmin(ModelAdmin[Execution]):
 
     def has_rerun_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("executions.rerun_execution")
-
-    # -- the list ------------------------------------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Execution]:
         return super().get_queryset(request).select_related("workflow").only(*_LISTED)
@@ -164,8 +160,6 @@ class ExecutionAdmin(ModelAdmin[Execution]):
         done = operate_on(request, operation, ids_of(queryset))
         for execution in Execution.objects.filter(pk__in=done).only("id", "title"):
             self.log_change(request, execution, str(operation.title))
-
-    # -- the page of one run -------------------------------------------------------------------------------------------
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Execution | None:
         """The whole row but the engine's own notes; an id that is none finds nothing."""
@@ -273,8 +267,6 @@ class ExecutionAdmin(ModelAdmin[Execution]):
             request, site=self.admin_site, model=Execution, title=_("Rerun %s") % execution, form=form, run=run,
             submit=_("Rerun"), original=execution, back=self.page_url(pk),
         )  # fmt: skip
-
-    # -- deletion ------------------------------------------------------------------------------------------------------
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         execution = self.get_object(request, object_id)

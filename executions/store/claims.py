@@ -122,8 +122,10 @@ def _converted(row: tuple[Any, ...]) -> Sequence[Any]:
 
 
 def _run(row: Sequence[Any]) -> Run:
-    (pk, workflow_id, key, status, turn, queue, solo, agenda, reason, error, stack, parent_execution_id, parent_job, lane,
-     parked, paused_at, priority, crashes, due_at, started_at, expires_at, ended_at, created_by_id, context, _) = row  # fmt: skip
+    (pk, workflow_id, key, status, turn, queue, solo, agenda, reason, error, stack,
+     parent_execution_id, parent_job, lane,
+     parked, paused_at, priority, crashes, due_at, started_at, expires_at, ended_at, created_by_id,
+     context, _) = row  # fmt: skip
     run = Run(pk, workflow_id, key, status, turn, queue, solo, deque(agenda or ()), _reader)
     run.reason = reason
     run.error = error
@@ -181,14 +183,13 @@ def lock_one(execution_id: int) -> Claimed:
     return _runs("id = %s", [execution_id], wait=True)
 
 
-# -- jobs ------------------------------------------------------------------------------------------------------------------
-
-
 def _job(row: tuple[Any, ...]) -> RunJob:
-    (_, pk, number, node_id, node_key, status, result, meta, parent, upstream, input_, log, wait, queue, due_at, attempt,
+    (_, pk, number, node_id, node_key, status, result, meta, parent, upstream, input_, log, wait,
+     queue, due_at, attempt,
      attempts, started_at, ended_at) = row  # fmt: skip
     return RunJob(
-        number, node_id, node_key, status, result, meta, pk, parent, upstream, input_, log, wait, queue, due_at, attempt,
+        number, node_id, node_key, status, result, meta, pk, parent, upstream, input_, log, wait,
+        queue, due_at, attempt,
         attempts, started_at, ended_at, False,
     )  # fmt: skip
 
@@ -199,7 +200,9 @@ def _jobs(where: Q) -> list[tuple[int, RunJob]]:
 
 
 def load_jobs(runs: Iterable[Run]) -> None:
-    """What begun runs need to go on: their pending jobs, those their moves name, the parents of both, their last number."""
+    """What begun runs need to go on: their pending jobs, those their moves name, the parents of both, their last
+    number.
+    """
     begun = {run.id: run for run in runs if run.status == ExecutionStatus.STARTED}
     if not begun:
         return
@@ -214,7 +217,7 @@ def load_jobs(runs: Iterable[Run]) -> None:
             break
     last = Job.objects.using(alias()).filter(execution_id__in=begun).values_list("execution_id").annotate(Max("number"))
     for execution_id, number in last:
-        begun[execution_id].last_number = number  # type: ignore[index]
+        begun[execution_id].last_number = number
 
 
 def _missing(runs: Iterable[Run]) -> dict[int, set[int]]:
@@ -229,9 +232,6 @@ def _missing(runs: Iterable[Run]) -> dict[int, set[int]]:
         if named:
             missing[run.id] = {number for number in named if number is not None}
     return missing
-
-
-# -- performs --------------------------------------------------------------------------------------------------------------
 
 
 def due_performs(queue: str, limit: int) -> list[tuple[int, int]]:

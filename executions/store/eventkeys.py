@@ -14,7 +14,8 @@ Pair = tuple[str, str]
 
 
 def remember(pairs: Sequence[Pair]) -> dict[Pair, Execution | None]:
-    """Notes (workflow key, event key) pairs, in the caller's transaction; answers those known before, with their first run.
+    """Notes (workflow key, event key) pairs, in the caller's transaction; answers those known before, with their
+    first run.
 
     Sorted, so that two callers with the same keys wait for one another instead of locking each other out.
     """

@@ -29,7 +29,7 @@ Pairs = Iterable[tuple[int, int]]
 
 
 def note(held: Pairs) -> None:
-    """Writes what this worker is about to touch, before it does: [(execution id, turn), ...]; replaces its last note."""
+    """Replaces this worker's note by what it is about to touch: (execution id, turn) pairs."""
     with _notebook() as db, db.cursor() as cursor:
         cursor.execute(*_upsert(db, held))
 

@@ -9,7 +9,8 @@ from executions.models import Execution
 from executions.store import sql
 
 _COLUMNS = (
-    "workflow_id", "key", "title", "version", "type", "name", "event_key", "context", "status", "error", "manually", "tags",
+    "workflow_id", "key", "title", "version", "type", "name", "event_key", "context", "status",
+    "error", "manually", "tags",
     "stack", "parent_execution_id", "parent_job", "rerun_of_id", "attempt", "turn", "solo", "lane", "queue", "priority",
     "crashes", "created_by_id",
 )  # fmt: skip
@@ -17,7 +18,9 @@ _JSON = {"context", "tags", "stack"}
 
 
 def insert_queued(db: BaseDatabaseWrapper, executions: Sequence[Execution]) -> None:
-    """Inserts runs that are due now, less their head start, and sets their ids. One that has failed already is born ended."""
+    """Inserts runs that are due now, less their head start, and sets their ids. One that has failed already is born
+    ended.
+    """
     if not executions:
         return
     now = sql.NOW[db.vendor]

@@ -20,7 +20,8 @@ _JOB_INSERT = (
     "wait", "queue", "due_at", "attempt", "attempts", "started_at", "ended_at", "created_at", "updated_at",
 )  # fmt: skip
 _JOB_UPDATE = (
-    "status", "input", "result", "meta", "log", "wait", "queue", "due_at", "attempt", "attempts", "started_at", "ended_at",
+    "status", "input", "result", "meta", "log", "wait", "queue", "due_at", "attempt", "attempts",
+    "started_at", "ended_at",
     "updated_at",
 )  # fmt: skip
 _RUN_UPDATE = (
@@ -71,7 +72,8 @@ def _new_job(run: Run, job: RunJob, now: datetime) -> tuple[Any, ...]:
 def _changed_job(job: RunJob, now: datetime) -> tuple[Any, ...]:
     as_json = sql.as_json
     return (
-        job.id, int(job.status), as_json(job.input), as_json(job.result), as_json(job.meta), job.log, job.wait, job.queue,
+        job.id, int(job.status), as_json(job.input), as_json(job.result), as_json(job.meta),
+        job.log, job.wait, job.queue,
         job.due_at, job.attempt, as_json(job.attempts), job.started_at, job.ended_at, now,
     )  # fmt: skip
 

@@ -149,7 +149,7 @@ def transient(error: BaseException) -> bool:
     cause: Any = error.__cause__
     state = getattr(cause, "sqlstate", None)
     if state is not None:
-        return state in _TRANSIENT_STATES or state.startswith("08") or state.startswith("57P")
+        return state in _TRANSIENT_STATES or state.startswith(("08", "57P"))
     if not isinstance(error, OperationalError):
         return False
     number = error.args[0] if error.args else None

@@ -30,14 +30,27 @@ def history():
         "created_at": now,
         "updated_at": now,
     }
-    ended = [Execution(**common, status=1, started_at=now, ended_at=now - timedelta(days=index % 90)) for index in range(ENDED)]
+    ended = [
+        Execution(**common, status=1, started_at=now, ended_at=now - timedelta(days=index % 90))
+        for index in range(ENDED)
+    ]
     common["key"] = "rare"
     due = [Execution(**common, due_at=now - timedelta(seconds=index), solo=index % 2 == 0) for index in range(DUE)]
     Execution.objects.bulk_create([*ended, *due])
     runs = list(Execution.objects.values_list("id", flat=True))
     jobs = [Job(execution_id=pk, number=1, node_key="n1", status=1, created_at=now, updated_at=now) for pk in runs]
     waiting = [
-        Job(execution_id=pk, number=2, node_key="n2", status=0, wait="performer", queue="sluice", due_at=now, created_at=now, updated_at=now)
+        Job(
+            execution_id=pk,
+            number=2,
+            node_key="n2",
+            status=0,
+            wait="performer",
+            queue="sluice",
+            due_at=now,
+            created_at=now,
+            updated_at=now,
+        )
         for pk in runs[:DUE]
     ]
     Job.objects.bulk_create([*jobs, *waiting])
@@ -71,7 +84,10 @@ def plan_of(query) -> str:
     ("query", "index"),
     [
         (lambda: claims.claim("sluice", solo=False, limit=10), "execution_due"),
-        (lambda: claims.claim("sluice", solo=True, limit=1, since=timezone.now() - timedelta(hours=1)), "execution_due"),
+        (
+            lambda: claims.claim("sluice", solo=True, limit=1, since=timezone.now() - timedelta(hours=1)),
+            "execution_due",
+        ),
         (lambda: claims.heads("sluice"), "execution_due"),
         (lambda: claims.due_performs("sluice", 10), "job_perform"),
         (lambda: list(Execution.objects.filter(key="rare").order_by("-id")[:20]), "execution_key"),

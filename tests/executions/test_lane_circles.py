@@ -1,4 +1,6 @@
-"""Two parents in two lanes whose children want each other's lane: the one that would close the circle ends, naming it."""
+"""Two parents in two lanes whose children want each other's lane: the one that would close the circle ends, naming
+it.
+"""
 
 import pytest
 

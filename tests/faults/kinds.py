@@ -107,12 +107,16 @@ def _die_of(step: Step) -> Outcome:
     return _die(step) if value(step) else Outcome()
 
 
-def _stop(step: Step) -> Outcome:
-    """Writes a row, then freezes the process that wrote it."""
-    _create(step)
+def _freeze(step: Step) -> Outcome:
     if _victim():
         os.kill(os.getpid(), signal.SIGSTOP)
     return Outcome()
+
+
+def _stop(step: Step) -> Outcome:
+    """Writes a row, then freezes the process that wrote it."""
+    _create(step)
+    return _freeze(step)
 
 
 _OWN: dict[str, Act] = {
@@ -124,6 +128,7 @@ _OWN: dict[str, Act] = {
     "create": _create,
     "die": _die,
     "die of": _die_of,
+    "freeze": _freeze,
     "stop": _stop,
 }
 ACTS: dict[str, Act] = dict(_OWN)

@@ -1,6 +1,7 @@
 """A process of the host that saves a row and dies: `python -m tests.faults.saver --side before`.
 
-The save is autocommitted; the process kills itself right before or right after its first commit that wrote something.
+The save is autocommitted; the process kills itself right before or right after its commit. With --side never it lives, unless
+something that the save sets off kills it.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import signal
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--side", choices=["before", "after"], required=True)
+    parser.add_argument("--side", choices=["before", "after", "never"], required=True)
     side = parser.parse_args().side
     import django
 
@@ -18,8 +19,10 @@ def main() -> None:
     from django.db import connection
 
     from config.shop.models import Customer
+    from tests.faults import kinds
     from workflows.triggers import listening
 
+    kinds.register()
     listening.refresh(force=True)
     commit = connection.commit
 
@@ -28,7 +31,8 @@ def main() -> None:
             commit()
         os.kill(os.getpid(), signal.SIGKILL)
 
-    connection.commit = deadly  # type: ignore[method-assign]
+    if side != "never":
+        connection.commit = deadly  # type: ignore[method-assign]
     Customer.objects.create(name="Ann")
 
 

@@ -59,7 +59,9 @@ def test_two_drains_share_one_run_of_many_segments(threads, settle):
 
 
 def test_drains_share_many_runs(threads, settle):
-    workflow = build([("t-write", {"act": "create", "value": "{{$context.n}}"}), ("output", {"value": "{{$context.n}}"})])
+    workflow = build(
+        [("t-write", {"act": "create", "value": "{{$context.n}}"}), ("output", {"value": "{{$context.n}}"})]
+    )
     for number in range(30):
         start(workflow, {"n": number})
     assert threads(drain_until_ended, drain_until_ended) == [None, None]

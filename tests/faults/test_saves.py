@@ -27,9 +27,6 @@ def on_customers(steps=(("output", {"value": "{{$context.data.name}}"}),), *, sy
     return build(steps, type="collection", sync=sync, config={"collection": "shop.Customer", "mode": 1, **config})
 
 
-# -- row and run are one commit ----------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("side", "rows"), [("before", 0), ("after", 1)])
 def test_a_kill_around_the_commit_of_an_autocommitted_save_leaves_both_or_neither(spawn, settle, side, rows):
     on_customers()
@@ -74,16 +71,16 @@ def test_an_event_in_a_rolled_back_savepoint_leaves_no_run_and_takes_nobody_else
     assert sorted(Execution.objects.values_list("output", flat=True)) == ["stays", "stays too"]
 
 
-# -- a failed sync run undoes the row ----------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def refusing(listen):
     """A sync workflow that lets no customer in but Bob, after it made a product."""
     on_customers(
         [
             ("t-write", {"act": "make product", "value": "{{$context.data.name}}"}),
-            ("condition", {"engine": "math.js", "expression": "{{$context.data.name}} == 'Bob'"}),
+            (
+                "condition",
+                {"engine": "math.js", "expression": "{{$context.data.name}} == 'Bob'", "rejectOnFalse": True},
+            ),
         ],
         sync=True,
         rollbackOnFailure=True,
@@ -156,9 +153,6 @@ def test_a_sync_run_without_rollback_on_failure_leaves_the_row(listen):
     assert Customer.objects.exists()
 
 
-# -- what a step gets wrong --------------------------------------------------------------------------------------------
-
-
 @pytest.mark.postgres
 @pytest.mark.mariadb
 def test_a_deferred_foreign_key_is_the_steps_own_error(acts, settle):
@@ -184,7 +178,9 @@ def test_a_deferred_foreign_key_is_the_steps_own_error(acts, settle):
 @pytest.mark.parametrize("value", ["a\x00b", float("nan"), "\ud800", {"\x00": ["\x00"]}, 10**400, {1, 2}], ids=ascii)
 def test_a_result_that_no_database_takes_is_made_to_fit(acts, settle, value):
     acts["odd"] = lambda step: type(acts["give"](step))(result=value, log=[("INFO", "a\x00b\ud800")], output=value)
-    execution = start(build([("t-do", {"act": "odd"}), ("t-do", {"act": "give", "value": "{{$jobsMapByNodeKey.n1}}"})]), {})
+    execution = start(
+        build([("t-do", {"act": "odd"}), ("t-do", {"act": "give", "value": "{{$jobsMapByNodeKey.n1}}"})]), {}
+    )
     settle()
     execution.refresh_from_db()
     assert execution.status == 1, execution.error
@@ -210,9 +206,6 @@ def test_a_text_with_a_nul_in_an_error_is_made_to_fit(acts, settle):
     assert set(Execution.objects.values_list("status", flat=True)) == {-2}
 
 
-# -- the wake-up -------------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def broker_at(monkeypatch):
     """Moves the app's broker to another port of this machine."""
@@ -231,7 +224,9 @@ def frozen_port():
 
 
 @pytest.mark.parametrize("how", ["down", "frozen"])
-def test_a_broker_that_is_away_costs_a_save_nothing_and_loses_no_run(broker_at, frozen_port, listen, settle, caplog, how):
+def test_a_broker_that_is_away_costs_a_save_nothing_and_loses_no_run(
+    broker_at, frozen_port, listen, settle, caplog, how
+):
     broker_at(1 if how == "down" else frozen_port)
     on_customers()
     listen()

@@ -6,15 +6,16 @@ Once in this process on any database, once with two Celery workers of which one 
 import json
 import signal
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from django.db.models import Q
 
 from config.shop.models import Customer, Line, Order, Product, PurchaseOrder, Review
 from executions.drain import drain_all
-from executions.models import Execution, Holding
+from executions.models import Execution, Holding, Job
 from executions.statuses import ExecutionStatus
 from tests.faults import checker
 from tests.northwind.expected import Expected
@@ -41,34 +42,36 @@ def test_the_replay_in_this_process(northwind, workflows, must_be):
 @pytest.mark.workers
 def test_the_replay_with_two_workers_of_which_one_is_killed_half_way(northwind, workflows, must_be, two_workers):
     victim, survivor = two_workers
-    lost: set[int] = set()
+    killed = False
     for count in Replay(northwind).orders():
-        if not lost and count >= len(northwind.orders) / 2:
-            lost = kill_at_work(victim)
-    assert lost, "The worker never held a run when it was looked at: it died idle, which shows nothing."
+        if not killed and count >= len(northwind.orders) / 2:
+            killed = kill_at_work(victim)
+    assert killed, "The worker held no run of a lane whenever it was looked at: killing it would have shown nothing."
     settle(survivor)
+    assert Execution.objects.filter(crashes__gt=0).exists(), "Nobody noticed that a worker died with runs in its hands."
     assert_as_expected(must_be, workflows)
 
 
-def kill_at_work(victim: Worker) -> set[int]:
-    """Kills the worker if it holds runs, claimed and not committed, and answers their ids; else lets it go on."""
+def kill_at_work(victim: Worker) -> bool:
+    """Kills the worker if it holds a run of a lane, claimed and not committed; else lets it go on.
+
+    Whoever overtakes that run in its lane, or forgets it, is found out at the end.
+    """
     victim.signal(signal.SIGSTOP)
-    lost = held_by(victim.pids)
-    if lost:
+    if any(lane is not None for lane in lanes_held_by(victim.pids)):
         victim.kill()
-    else:
-        victim.signal(signal.SIGCONT)
-    return lost
+        return True
+    victim.signal(signal.SIGCONT)
+    return False
 
 
-def held_by(pids: Iterable[int]) -> set[int]:
-    """Runs that these processes noted and that stand at the turn they were noted with."""
-    names = [name for pid in pids for name in Holding.objects.filter(worker__contains=f":{pid}:")]
-    noted = [pair for holding in names for pair in _pairs(holding.held)]
+def lanes_held_by(pids: Iterable[int]) -> list[str | None]:
+    """The lanes of the runs that these processes noted and that stand at the turn they were noted with."""
+    holdings = [holding for pid in pids for holding in Holding.objects.filter(worker__contains=f":{pid}:")]
     at_that_turn = Q(pk__in=[])
-    for pk, turn in noted:
+    for pk, turn in (pair for holding in holdings for pair in _pairs(holding.held)):
         at_that_turn |= Q(pk=pk, turn=turn)
-    return set(Execution.objects.filter(at_that_turn, due_at__isnull=False).values_list("pk", flat=True))
+    return list(Execution.objects.filter(at_that_turn, ended_at=None).values_list("lane", flat=True))
 
 
 def _pairs(held: object) -> list[list[int]]:
@@ -86,6 +89,7 @@ def settle(worker: Worker) -> None:
 
 def assert_as_expected(must_be: Expected, workflows: dict[str, Workflow]) -> None:
     assert_one_run_per_event(must_be, workflows)
+    assert_one_after_another(workflows)
     assert Line.objects.count() == 2155
     assert dict(Product.objects.values_list("number", "stock")) == must_be.stock
     # Sorted lists, not sets: a second row for the same order or product would show.
@@ -113,7 +117,22 @@ def assert_one_run_per_event(must_be: Expected, workflows: dict[str, Workflow]) 
     assert Execution.objects.count() == 2 * len(orders) + must_be.stock_changes.total()
 
 
-def _rows(workflow: Workflow) -> list[dict[str, int]]:
+def assert_one_after_another(workflows: dict[str, Workflow]) -> None:
+    """In each lane the runs took their steps in the order of the events, none before the one ahead had ended.
+
+    Told by the ids that jobs get as they are written: times, of several processes, would leave room for doubt.
+    """
+    for name, column, lane in (("restock", "id", "product"), ("customer tier", "customer_id", "customer")):
+        lanes = Execution.objects.filter(key=workflows[name].key).values_list("lane", flat=True)
+        assert Counter(lanes) == Counter(f"{lane}-{row[column]}" for row in _rows(workflows[name])), name
+    steps: dict[str, list[int]] = defaultdict(list)
+    jobs = Job.objects.exclude(execution__lane=None).order_by("pk")
+    for lane, execution in jobs.values_list("execution__lane", "execution_id"):
+        steps[lane].append(execution)
+    assert {lane: runs for lane, runs in steps.items() if runs != sorted(runs)} == {}
+
+
+def _rows(workflow: Workflow) -> list[dict[str, Any]]:
     """The saved rows that set off its runs."""
     contexts = Execution.objects.filter(key=workflow.key).values_list("context", flat=True)
     return [context["data"] for context in contexts]

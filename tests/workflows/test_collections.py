@@ -80,9 +80,6 @@ def test_usable_models_are_listed_by_name():
     assert not any(label.startswith(("auth.", "workflows.", "executions.")) for label in labels)
 
 
-# -- rows as JSON ------------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def order(db):
     customer = Customer.objects.create(name="Ann", tier="gold", credit="12.50")
@@ -195,9 +192,6 @@ def test_appends_into_models_that_are_not_usable_are_refused():
 
     with pytest.raises(Invalid):
         collections.parse_appends(LogEntry, ["user"])
-
-
-# -- values ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,6 @@ class NodeAdmin(ModelAdmin[Node]):
     def shown_policy(self, node: Node) -> str:
         return format_html('<pre class="sluice-json">{}</pre>', pretty(node.policy))
 
-    # -- permissions: nodes are added from their workflow's page, and those of frozen versions only read ---------------
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -128,8 +126,6 @@ class NodeAdmin(ModelAdmin[Node]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
         return super().has_delete_permission(request, obj) and not (obj is not None and obj.workflow.frozen)
-
-    # -- the node's own page -------------------------------------------------------------------------------------------
 
     def get_fields(self, request: HttpRequest, obj: Node | None = None) -> Any:
         return _EDITED if self.has_change_permission(request, obj) else _READ
@@ -167,8 +163,6 @@ class NodeAdmin(ModelAdmin[Node]):
             context.update(title=str(obj), subtitle=None)
         context["show_save_and_add_another"] = False
         return super().render_change_form(request, context, add, change, form_url, obj)
-
-    # -- small pages ---------------------------------------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -261,8 +255,6 @@ class NodeAdmin(ModelAdmin[Node]):
 
         title = _("Delete branch “%(label)s” of “%(node)s”?") % {"label": label, "node": node}
         return self._page(request, node.workflow, title, form, run, _("Delete branch"), danger=True)
-
-    # -- helpers -------------------------------------------------------------------------------------------------------
 
     def workflow_url(self, pk: int) -> str:
         return reverse("admin:workflows_workflow_change", args=[pk], current_app=self.admin_site.name)

@@ -70,8 +70,6 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
     class Media:
         css = STYLES
 
-    # -- the list ------------------------------------------------------------------------------------------------------
-
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
         shown = list(changelist.result_list)
@@ -158,8 +156,6 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
                 self.log_change(request, workflow, done % workflow)
         if good:
             messages.success(request, done % ", ".join(good))
-
-    # -- the page of one version ---------------------------------------------------------------------------------------
 
     def get_fieldsets(self, request: HttpRequest, obj: Workflow | None = None) -> Any:
         editable = self.has_change_permission(request, obj) if obj else True
@@ -249,8 +245,6 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
         known["tools"] = [(tool.title, tool.url(workflow, site)) for tool in registries.workflow_tools(request.user)]
         return known
 
-    # -- buttons and pages of their own --------------------------------------------------------------------------------
-
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         buttons = {
@@ -307,8 +301,6 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
         title = _("Compare %(first)s with %(second)s") % {"first": first, "second": second}
         context |= {"title": title, "original": second, "opts": self.opts, "media": self.media}
         return page_of_site(request, self.admin_site, "admin/workflows/workflow/compare.html", context)
-
-    # -- deletion ------------------------------------------------------------------------------------------------------
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         workflow = self.get_object(request, unquote(object_id))

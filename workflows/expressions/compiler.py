@@ -81,9 +81,6 @@ def _list(items: list[Getter]) -> Getter:
     return evaluate
 
 
-# -- operators ---------------------------------------------------------------------------------------------------------
-
-
 def _chain(tree: Chain, dialect: Dialect) -> Getter:
     operations = [operation for operation, _position, _operand in tree.rest]
     operands = [compile_tree(item, dialect) for item in (tree.first, *(operand for _o, _p, operand in tree.rest))]
@@ -194,9 +191,6 @@ def _all_comparisons(first: Getter, steps: list[tuple[Operation, int, Getter]]) 
         return True
 
     return evaluate
-
-
-# -- indexes and calls -------------------------------------------------------------------------------------------------
 
 
 def _index(tree: Index, dialect: Dialect) -> Getter:

@@ -105,8 +105,6 @@ class _Translator:
         self.templates = templates
         self.conditions = 0
 
-    # -- objects -------------------------------------------------------------------------------------------------------
-
     def filter(self, place: _Place, raw: Any, path: str) -> Condition | None:
         """An object at a model; its entries are ANDed. None is no condition."""
         if raw is None or self.later(raw):
@@ -157,8 +155,6 @@ class _Translator:
         parts = (read(item, f"{path}.{index}") for index, item in enumerate(raw))
         return _GROUPS[name](part for part in parts if part is not None)
 
-    # -- members -------------------------------------------------------------------------------------------------------
-
     def member(self, place: _Place, name: str, nested: list[tuple[Any, str]]) -> Iterable[Condition | None]:
         """What is said of one column or relation."""
         path = nested[0][1]
@@ -193,8 +189,6 @@ class _Translator:
         if condition.null is not None:
             true, false = (true | none, false) if condition.null else (true, false | none)
         return Condition(true, false, condition.null)
-
-    # -- columns -------------------------------------------------------------------------------------------------------
 
     def test(self, column: Column, raw: Any) -> Condition | None:
         """What is said of one column: a value, operators, or a path into its JSON."""
@@ -232,8 +226,6 @@ class _Translator:
     def named(self, column: Column, where: str) -> Column:
         return Column(column.path, where, column.field, column.zone)
 
-    # -- names ---------------------------------------------------------------------------------------------------------
-
     def name(self, model: type[Model], name: str) -> str:
         return self.rename(model, name) if self.rename is not None else name
 
@@ -262,8 +254,6 @@ class _Translator:
         return Invalid(
             _('%(name)r is a relation; name one of its columns, as in "%(name)s.id".') % {"name": name}, field=path
         )
-
-    # -- bounds --------------------------------------------------------------------------------------------------------
 
     def later(self, raw: Any) -> bool:
         """Whether the value will be known only once it is rendered."""

@@ -1,6 +1,7 @@
 """What a node kind is: its configuration, its effect, and what it does with a step.
 
-An instruction gets a `Step` and answers an `Outcome`. It never touches the engine's own rows: what shall be kept goes into
+An instruction gets a `Step` and answers an `Outcome`. It never touches the engine's own rows: what shall be kept goes
+into
 the outcome, and the journal writes it in the segment's commit.
 """
 
@@ -72,7 +73,8 @@ class Step:
     """What an instruction is handed."""
 
     node: "GraphNode"
-    #: What templates see: `$context`, `$jobsMapByNodeKey`, `$system`, `$scopes`, `$env`, `ctx`; made and loaded on demand.
+    #: What templates see: `$context`, `$jobsMapByNodeKey`, `$system`, `$scopes`, `$env`, `ctx`; made and loaded on
+    #: demand.
     scope: Mapping[str, Any]
     #: The database's time.
     now: datetime
@@ -163,17 +165,18 @@ class Instruction(Generic[ConfigT]):
     effect: ClassVar[Effect] = Effect.PURE
     #: Whether the kind may have branches.
     branching: ClassVar[bool] = False
-    #: Whether its job is decided when it is no longer pending (loop, parallel). A condition's never is: its one branch is all.
+    #: Whether its job is decided when it is no longer pending (loop, parallel). A condition's never is: its one
+    #: branch is all.
     decides: ClassVar[bool] = True
     #: What a lost call becomes where the policy is silent: "again" or "error" (outcome unknown).
     on_lost: ClassVar[str] = "again"
     #: Seconds an attempt may take where the policy is silent (EXTERNAL kinds).
     attempt_seconds: ClassVar[float] = 60.0
 
-    # -- configuration -------------------------------------------------------------------------------------------------
-
     def parse(self, raw: Any) -> ConfigT:
-        """The typed configuration. Raises `Invalid` whose `errors` map dotted paths inside the configuration to sentences."""
+        """The typed configuration. Raises `Invalid` whose `errors` map dotted paths inside the configuration to
+        sentences.
+        """
         return parse_config(self.Config, raw)  # type: ignore[return-value]
 
     def check(self, config: ConfigT, workflow: "Workflow | None" = None) -> None:
@@ -199,17 +202,21 @@ class Instruction(Generic[ConfigT]):
         return self.attempt_seconds
 
     def written_models(self, config: ConfigT) -> list[tuple[str, str]]:
-        """(collection, "add" | "change" | "delete") for each model this node writes: whoever saves it needs that permission."""
+        """(collection, "add" | "change" | "delete") for each model this node writes: whoever saves it needs that
+        permission.
+        """
         return []
 
-    # -- behaviour -----------------------------------------------------------------------------------------------------
-
     def run(self, step: Step) -> Outcome:
-        """The step itself: PURE kinds in memory, TRANSACTIONAL ones in a savepoint. EXTERNAL kinds have `perform` instead."""
+        """The step itself: PURE kinds in memory, TRANSACTIONAL ones in a savepoint. EXTERNAL kinds have `perform`
+        instead.
+        """
         raise NotImplementedError
 
     def resume(self, step: Step) -> Outcome:
-        """The step's waiting job was completed from outside (`step.job` has the new status and result) or its timer came."""
+        """The step's waiting job was completed from outside (`step.job` has the new status and result) or its timer
+        came.
+        """
         job = step.job
         assert job is not None
         return Outcome(status=job.status or JobStatus.RESOLVED, result=job.result, meta=job.meta)
@@ -221,9 +228,7 @@ class Instruction(Generic[ConfigT]):
         """
         raise NotImplementedError
 
-    def reopened(
-        self, result: Any, meta: Any, ended: Sequence[tuple[int, int]], node: "GraphNode"
-    ) -> tuple[Any, Any]:
+    def reopened(self, result: Any, meta: Any, ended: Sequence[tuple[int, int]], node: "GraphNode") -> tuple[Any, Any]:
         """Branching kinds that decide: (result, meta) of a job opened again, when only these branches' last jobs
         (node id, status) are kept; a rerun from inside a branch goes on from there."""
         return result, meta

@@ -118,9 +118,6 @@ def _names(field: Any) -> tuple[str, str]:
     return field.name, field.attname
 
 
-# -- checks and rows ---------------------------------------------------------------------------------------------------
-
-
 def has_template(value: Any) -> bool:
     if isinstance(value, str):
         return "{{" in value

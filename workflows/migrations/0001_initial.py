@@ -2,10 +2,11 @@
 
 import django.core.validators
 import django.db.models.deletion
-import workflows.fields
-import workflows.models
 from django.conf import settings
 from django.db import migrations, models
+
+import workflows.fields
+import workflows.models
 
 
 class Migration(migrations.Migration):

@@ -48,9 +48,6 @@ class RollbackOnFailure(SluiceError):
         super().__init__(_("A process of the system failed, so nothing was saved. Please tell an administrator."))
 
 
-# -- who listens -------------------------------------------------------------------------------------------------------
-
-
 def install() -> None:
     """Wraps `Model.save_base` once for all models: a save that makes this process look must itself be caught."""
     if not hasattr(Model.save_base, "__wrapped__"):
@@ -107,9 +104,6 @@ def _family(model: type[Model], *, children: bool) -> Iterator[type[Model]]:
     for cls in apps.get_models(include_auto_created=True):
         if issubclass(cls, model) and (children or cls._meta.concrete_model is model._meta.concrete_model):
             yield cls
-
-
-# -- the moments -------------------------------------------------------------------------------------------------------
 
 
 def _save_base(original: Callable[..., None]) -> Callable[..., None]:
@@ -214,9 +208,6 @@ def _failed(event: Event) -> bool:
     """Runs it; whether the row must not stay."""
     (ended,) = dispatch([event]) or (None,)
     return event.listener.config.rollback_on_failure and (ended is None or (ended.status or 0) < 0)
-
-
-# -- what the events carry ---------------------------------------------------------------------------------------------
 
 
 def _changed(config: CollectionConfig, instance: Model, before: Mapping[str, Any]) -> bool:

@@ -19,9 +19,6 @@ def waiting(**columns):
     return run(build([DELAY]), status=0, **columns)
 
 
-# -- the list ----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("query", ["", "?status=queued", "?type=manual&since=day&manually=no"])
 def test_the_list_takes_a_fixed_number_of_queries_and_loads_no_json(pages, django_assert_num_queries, query):
     workflow = build([SUM])
@@ -98,9 +95,6 @@ def test_the_list_cannot_be_sorted_by_what_has_no_index(pages):
     run()
     text = pages().get(LIST)
     assert text.count('class="sortable') <= 1
-
-
-# -- the page ----------------------------------------------------------------------------------------------------------
 
 
 def test_the_page_takes_a_fixed_number_of_queries(pages, django_assert_num_queries):
@@ -192,9 +186,6 @@ def test_runs_are_neither_added_nor_edited(pages):
     page = pages()
     assert page.http.get("/admin/executions/execution/add/").status_code == 403
     assert page.http.post(f"/admin/executions/execution/{execution.pk}/change/", {"status": "-1"}).status_code == 403
-
-
-# -- operations --------------------------------------------------------------------------------------------------------
 
 
 def act(page, action, *rows, **data):
@@ -307,9 +298,6 @@ def test_rerun_from_a_chosen_node(pages):
     page.get("executions_execution_rerun", 77, status=404)
 
 
-# -- run now -----------------------------------------------------------------------------------------------------------
-
-
 def test_run_now_runs_and_shows_the_run(pages):
     workflow = build([SUM])
     page = pages()
@@ -336,8 +324,6 @@ def test_run_now_is_an_action_of_the_list_of_workflows(pages):
     page.post("workflows_workflow_changelist", action="tool_run_now", _selected_action=[workflow.pk])
     assert page.answer.url.endswith(f"/execution/run/{workflow.pk}/")
 
-
-# -- who may -----------------------------------------------------------------------------------------------------------
 
 PAGES = [
     ("get", "", "executions.view_execution"),

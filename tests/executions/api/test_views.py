@@ -18,9 +18,6 @@ def steps(*kinds):
     return [CONFIGS[kind] for kind in kinds]
 
 
-# -- reading -----------------------------------------------------------------------------------------------------------
-
-
 def test_a_run_is_shown_in_full(client):
     execution = run(output={"a": 1}, reason=None)
     shown = client()("GET", f"executions/{execution.pk}/")
@@ -92,9 +89,6 @@ def test_an_id_that_is_none_is_not_found(client, method, path, pk):
     assert client().errors(method, path.format(pk), {} if method == "POST" else None, status=404)
 
 
-# -- running -----------------------------------------------------------------------------------------------------------
-
-
 def test_execute_answers_the_run(client):
     workflow = build(steps("sum"))
     answer = client()("POST", f"workflows/{workflow.pk}/execute/", {"values": {"a": 1}}, status=201)["execution"]
@@ -110,9 +104,6 @@ def test_execute_refuses(client, body, field):
     workflow = build(steps("sum"))
     assert field in client().errors("POST", f"workflows/{workflow.pk}/execute/", body)
     assert not Execution.objects.exists()
-
-
-# -- operations --------------------------------------------------------------------------------------------------------
 
 
 def test_cancel_pause_and_resume(client):
@@ -187,8 +178,6 @@ def test_a_job_refuses_what_it_cannot_end_with(client, action, body, field):
     assert field in client().errors("POST", f"jobs/{row.pk}/{action}/", body)
     assert Job.objects.get().status == 0
 
-
-# -- who may -----------------------------------------------------------------------------------------------------------
 
 ACTIONS = [
     ("GET", "executions/", "executions.view_execution"),

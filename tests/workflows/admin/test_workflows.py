@@ -15,9 +15,6 @@ FORM = {
 }  # fmt: skip
 
 
-# -- the list ----------------------------------------------------------------------------------------------------------
-
-
 def test_the_list_takes_a_fixed_number_of_queries_and_counts_runs(pages, django_assert_num_queries):
     for number in range(5):
         workflow = spare(title=f"w{number}")
@@ -97,9 +94,6 @@ def test_deletion_of_one_asks_first(pages):
     assert Workflow.objects.exists()
     page.post("workflows_workflow_delete", workflow.pk, confirmed="yes")
     assert not Workflow.objects.exists()
-
-
-# -- the page ----------------------------------------------------------------------------------------------------------
 
 
 def test_the_page_shows_nodes_as_an_indented_tree_with_their_branches(pages):
@@ -244,9 +238,6 @@ def test_a_title_is_never_markup(pages):
         assert "<img src=x>" not in text
 
 
-# -- tools of other apps -----------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def tool(monkeypatch):
     monkeypatch.setattr(registries, "_tools", {})
@@ -269,9 +260,6 @@ def test_a_tool_in_the_list_takes_one_workflow(pages, tool):
     act(page, "tool_t", first)
     assert page.answer.url == f"/tool/{first.pk}/"
     assert act(page, "tool_t", first, second) == ["“A tool” takes one workflow; select one."]
-
-
-# -- who may -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

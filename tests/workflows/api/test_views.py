@@ -21,9 +21,6 @@ def test_paths_work_with_and_without_a_slash(client, path):
     client()("GET", path.format(id=spare().pk))
 
 
-# -- workflows ---------------------------------------------------------------------------------------------------------
-
-
 def test_create_answers_the_workflow(client):
     category = Category.objects.create(title="c")
     body = {"type": "t-tick", "title": "New", "name": "new", "config": {"every": 3}, "categories": [category.pk]}
@@ -116,9 +113,6 @@ def test_an_id_that_is_none_is_not_found(client, path, pk):
     assert client().errors("GET", path.format(pk), status=404)
 
 
-# -- nodes -------------------------------------------------------------------------------------------------------------
-
-
 def test_nodes_are_added_changed_moved_copied_and_removed(client):
     api, workflow = client(), spare()
     nodes = plant(workflow, "a B(0: c) d")
@@ -186,9 +180,6 @@ def test_a_node_list_is_that_of_its_workflow(client):
     assert titles == ["a", "b"]
 
 
-# -- categories --------------------------------------------------------------------------------------------------------
-
-
 def test_categories(client):
     api = client()
     made = api("POST", "categories/", {"title": "Sales"}, status=201)
@@ -196,9 +187,6 @@ def test_categories(client):
     assert api.errors("POST", "categories/", {"color": "x"}) == {"title": "This field is required."}
     api("DELETE", f"categories/{made['id']}/", status=204)
     assert not Category.objects.exists()
-
-
-# -- lists -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -223,8 +211,6 @@ def test_the_list_tells_how_often_versions_ran(client):
     Counter.objects.create(key=workflow.key, workflow=workflow, slot=1, executed=3)
     assert client()("GET", "workflows/")["results"][0]["executed"] == 5
 
-
-# -- who may -----------------------------------------------------------------------------------------------------------
 
 ACTIONS = [
     ("GET", "workflows/", "view_workflow"),
@@ -273,9 +259,6 @@ def test_each_action_needs_no_other_permission(client, method, path, permission)
         method, "/api/v1/" + path, "{}" if method != "GET" else "", content_type="application/json"
     )
     assert answer.status_code in (200, 201, 204, 400)
-
-
-# -- the browsable pages -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,6 @@ def order():
     return Order.objects.create(customer=customer, number=1, total="10.50")
 
 
-# -- what fires --------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("mode", "count"), [(1, 1), (2, 1), (3, 2), (4, 1)])
 def test_modes(fired, listen, mode, count):
     listen(mode=mode)
@@ -190,9 +187,6 @@ def test_relations_count_as_changed_by_their_key_only(fired, listen, order):
     assert fired.calls == []
 
 
-# -- what does not -----------------------------------------------------------------------------------------------------
-
-
 def test_disabled_workflows_and_other_models_do_not_fire(fired, listen):
     workflow = listen()
     listen("shop.Customer")
@@ -257,9 +251,6 @@ def test_a_save_that_fires_costs_nothing_but_its_run(fired, listen, django_asser
     with django_assert_num_queries(1):
         row.save()
     assert len(fired.calls) == 1
-
-
-# -- several, sync, undone ---------------------------------------------------------------------------------------------
 
 
 def test_all_async_workflows_of_a_save_are_one_dispatch(fired, listen):
@@ -349,9 +340,6 @@ def test_row_and_run_are_one_commit(fired, listen):
     assert seen == [True]
 
 
-# -- families ----------------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def relatives_are_forgotten():
     """What a test derives from Product is unknown to Django after it."""
@@ -405,9 +393,6 @@ def test_models_left_out_by_the_settings_are_not_listened_to(fired, listen, sett
     assert fired.calls == []
 
 
-# -- configuration -----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("config", "field"),
     [
@@ -449,9 +434,6 @@ def test_without_a_mode_it_listens_to_nothing(fired, listen):
     listen(mode=None)
     product()
     assert fired.calls == []
-
-
-# -- by hand -----------------------------------------------------------------------------------------------------------
 
 
 def by_hand(values, **config):
