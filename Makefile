@@ -1,6 +1,7 @@
 # make demo   the demo on http://127.0.0.1:8000/ (PORT, DATA; DATABASE_URL, CELERY_BROKER_URL and CACHE_URL as in docs/deployment.md)
 # make test   all tests that can run here; its last lines name what could not
 # make lint   ruff, mypy, import borders
+# make messages  gathers what people read into locale/, and compiles it; needs gettext (Debian and Ubuntu: apt install gettext)
 # make wheel  dist/django_sluice-*.whl
 # make clean  removes what the others made, except .venv and the demo's data
 
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 demo_extras := demo$(if $(findstring postgres,$(DATABASE_URL)),$(comma)postgres)$(if $(findstring mysql,$(DATABASE_URL)),$(comma)mysql)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint wheel clean
+.PHONY: help demo test lint messages wheel clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -32,6 +33,13 @@ lint: $(VENV)/stamp-lint
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Entries marked fuzzy are gettext's guesses, and empty ones have no translation yet: both are for a person to settle.
+messages: $(VENV)/stamp-demo
+	for app in workflows executions; do \
+		(cd $$app && $(CURDIR)/$(BIN)/django-admin makemessages --locale zh_Hans --no-location --no-obsolete --ignore 'migrations/*' \
+			&& $(CURDIR)/$(BIN)/django-admin compilemessages --locale zh_Hans) || exit 1; \
+	done
 
 wheel: $(VENV)/stamp-test
 	$(BIN)/python -m build --wheel --no-isolation

@@ -44,7 +44,7 @@ class _Work:
     def on(self, solo: bool, until: float) -> int:
         """Works on one class until it is empty or it is time to look at the other one; answers how many runs."""
         again = min(until, time.monotonic() + LOOK_AGAIN_SECONDS)
-        before = self.done
+        before, claims_made = self.done, 0
         step = run_solo if solo else run_batch
         while True:
             worked = step(self.queue, since=self._since.get(solo))
@@ -52,10 +52,12 @@ class _Work:
             if worked.last_due is not None:
                 self._since[solo] = worked.last_due
             if not worked.claimed:
-                # Rows committed late carry an older time: the next claim of this class looks from the very start.
-                self._since.pop(solo, None)
-                break
-            if not self._asked_for_help and (solo or worked.claimed >= conf().BATCH):
+                # Rows committed late carry an older time: the last claim of a class looks from the very start.
+                if self._since.pop(solo, None) is None:
+                    break
+                continue
+            claims_made += 1
+            if not self._asked_for_help and (claims_made > 1 or worked.claimed >= conf().BATCH):
                 # There is more than one claim's worth: another slot may help.
                 self._asked_for_help = True
                 wakeup.send(self.queue)

@@ -33,6 +33,8 @@ logger = logging.getLogger("sluice.performers")
 WORKER_VARIABLE = "SLUICE_WORKER_PID"
 #: Seconds between two looks at what became due while calls are under way.
 LOOK_SECONDS = 0.25
+#: Seconds for which new calls are begun only because others are still under way; then a worker can stop.
+CLAIMING_SECONDS = 60.0
 #: How often the outcome of a call is offered to a run that somebody holds.
 RECORD_TRIES = 15
 
@@ -55,24 +57,29 @@ def perform(queue: str) -> int:
 def _perform(queue: str) -> int:
     until = time.monotonic() + conf().DRAIN_SECONDS
     wakeup.clear_mark(wakeup.perform_queue(queue))
+    threads = conf().PERFORM_THREADS
     calls = 0
     running: set[Future[None]] = set()
-    seen: set[int] = set()
-    with ThreadPoolExecutor(conf().PERFORM_THREADS, thread_name_prefix="sluice-perform") as pool:
+    # When each job was handed to a thread: one whose run somebody holds is not tried again at once.
+    handed: dict[int, float] = {}
+    with ThreadPoolExecutor(threads, thread_name_prefix="sluice-perform") as pool:
         while True:
-            free = conf().PERFORM_THREADS - len(running)
-            due = claims.due_performs(queue, conf().PERFORM_THREADS * 2) if free and time.monotonic() < until else []
-            for execution_id, job_id in [pair for pair in due if pair[1] not in seen][:free]:
-                seen.add(job_id)
+            now = time.monotonic()
+            # This task is the worker's only one: what comes due meanwhile must not wait for its slowest call.
+            claiming = now < until or (running and now < until + CLAIMING_SECONDS)
+            free = threads - len(running)
+            due = claims.due_performs(queue, threads * 2) if free and claiming else []
+            new = [pair for pair in due if handed.get(pair[1], -LOOK_SECONDS) <= now - LOOK_SECONDS][:free]
+            for execution_id, job_id in new:
+                handed[job_id] = now
                 running.add(pool.submit(_in_thread, execution_id, job_id))
                 calls += 1
-            if not running:
+            if running:
+                _, running = wait(running, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            elif due:
+                time.sleep(LOOK_SECONDS)
+            else:
                 break
-            done, running = wait(running, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
-            if done:
-                seen.clear()
     if claims.something_performable(queue):
         wakeup.send_perform(queue)
     return calls
@@ -93,8 +100,17 @@ def _in_thread(execution_id: int, job_id: int) -> None:
 def perform_one(execution_id: int, job_id: int) -> None:
     """Claims one job, calls the world for it and records what came of it."""
     call = begin(execution_id, job_id)
-    if call is not None:
-        record(call, attempt(call))
+    if call is None:
+        return
+    outcome = attempt(call)
+    try:
+        record(call, outcome)
+    except Exception as error:
+        if session.transient(error):
+            raise
+        # What can't be written is told as what it is; calling once more would bring the same.
+        logger.warning("What job %s (execution %s) came to could not be written.", job_id, execution_id, exc_info=error)
+        record(call, _failure(error))
 
 
 def begin(execution_id: int, job_id: int) -> Call | None:
@@ -104,8 +120,15 @@ def begin(execution_id: int, job_id: int) -> Call | None:
         if not claimed.runs or claimed.clock is None:
             return None
         run, now = claimed.runs[0], claimed.clock.now()
-        run.graph = load_graph(run.workflow_id)
         claims.load_jobs([run])
+        try:
+            run.graph = load_graph(run.workflow_id)
+        except SluiceError as error:
+            if not run.ended:
+                run.end(JobStatus.ERROR, now, error=str(error))
+                journal.write([run], now)
+            _drop_of_ended(job_id)
+            return None
         job = next((job for job in run.known.values() if job.id == job_id), None)
         if job is None and run.ended:
             _drop_of_ended(job_id)
@@ -150,8 +173,12 @@ def attempt(call: Call) -> Outcome:
     except Exception as error:
         if not isinstance(error, SluiceError):
             logger.info("A call of execution %s failed.", call.run.id, exc_info=error)
-        text = str(error) or type(error).__name__
-        return Outcome(status=JobStatus.ERROR, result={"message": text, "type": type(error).__name__})
+        return _failure(error)
+
+
+def _failure(error: Exception) -> Outcome:
+    text = str(error) or type(error).__name__
+    return Outcome(status=JobStatus.ERROR, result={"message": text, "type": type(error).__name__})
 
 
 def record(call: Call, outcome: Outcome) -> bool:
@@ -203,8 +230,12 @@ def _only_one() -> Iterator[bool]:
         except OSError:
             yield False
             return
+        # Who locked it just before us may have removed it from under us; then its next holder locks another file.
+        if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+            yield False
+            return
         try:
             yield True
         finally:
-            fcntl.flock(file, fcntl.LOCK_UN)
             path.unlink(missing_ok=True)
+            fcntl.flock(file, fcntl.LOCK_UN)

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sluice.processor")
 
-Savepoint = Callable[[], AbstractContextManager[None]]
+#: Given whether the step writes rows; one that only reads has no constraint to check.
+Savepoint = Callable[[bool], AbstractContextManager[None]]
 
 #: A step that calls the world waits a little longer than its own time-out before it counts as lost.
 CALL_GRACE = 10.0
@@ -105,13 +106,8 @@ class Processor:
     def _begin(self) -> None:
         run = self.run
         now = self.clock.now()
-        run.status = ExecutionStatus.STARTED
-        run.started_at = now
-        run.begun = True
+        run.begin(now)
         run.complete = True
-        run.changed = True
-        if run.graph.options.timeout:
-            run.expires_at = now + timedelta(milliseconds=run.graph.options.timeout)
         head = run.graph.head
         if head is None:
             run.end(JobStatus.RESOLVED, now)
@@ -207,8 +203,9 @@ class Processor:
             call = getattr(node.instruction, method)
             if effect is not Effect.TRANSACTIONAL:
                 return call(step)  # type: ignore[no-any-return]
-            self.run.wrote_host = True
-            with ambient.inside(self.run.ancestry), self.savepoint():
+            writes = node.instruction.writes
+            self.run.wrote_host |= writes
+            with ambient.inside(self.run.ancestry), self.savepoint(writes):
                 return call(step)  # type: ignore[no-any-return]
         except Exception as error:
             if self.transient(error):

@@ -2,6 +2,8 @@
 "Relatives").
 """
 
+from django.utils.translation import gettext as _
+
 from executions import lanes
 from executions.models import Execution
 from executions.processor import Processor
@@ -62,7 +64,7 @@ def _outcome(run: Run) -> Outcome:
     assert run.status is not None
     if run.status == JobStatus.RESOLVED:
         return Outcome(result=output)
-    message = error or run.reason or "The called workflow failed."
+    message = error or run.reason or _("The called workflow failed.")
     return Outcome(status=run.status, result={"message": message, "executionId": run.id, "output": output})
 
 

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from executions import wakeup
 from executions.models import Execution, Job
 from executions.run import CarriedClock, Run
-from executions.statuses import ExecutionStatus
 from executions.store import session
 from workflows.errors import Invalid
 from workflows.graph import Graph, GraphNode, load_graph
@@ -60,9 +59,7 @@ def continue_from(run: Run, clock: CarriedClock, node_id: int | None) -> None:
 def _names(run: Run, move: list[Any]) -> set[int]:
     if move[0] == "run":
         return {move[1]}
-    if move[0] in ("resume", "branch"):
-        return {run.job(move[1]).node_id}
-    return set()
+    return {run.job(number).node_id for number in move[1:] if number is not None}
 
 
 def _refuse_decided(run: Run, parent: int | None) -> None:
@@ -105,15 +102,8 @@ def _latest(source: Execution, node: GraphNode) -> Job:
 
 def _begin_at(execution: Execution, source: Execution, graph: Graph, node: GraphNode) -> None:
     latest = _latest(source, node)
-    execution.status = ExecutionStatus.STARTED
-    execution.started_at = execution.created_at
+    # Queued like any other run, so that it waits for its lane; it begins with its first claim.
     execution.solo = True
-    if graph.options.timeout:
-        from datetime import timedelta
-
-        from django.db.models.functions import Now
-
-        execution.expires_at = Now() + timedelta(milliseconds=graph.options.timeout)
     execution.agenda = [["run", node.id, latest.upstream, latest.parent]]
 
 
@@ -140,6 +130,7 @@ def _copy_jobs(execution: Execution, source: Execution, graph: Graph, node: Grap
         elif job.status == JobStatus.PENDING:
             # It waited beside the line that runs again; nobody comes for it in the new run.
             job.status = JobStatus.ABORTED
+            job.ended_at = source.ended_at
     Job.objects.using(session.alias()).bulk_create(jobs, batch_size=500)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
-from executions.statuses import Reason
+from executions.statuses import ExecutionStatus, Reason
 from workflows import ambient
 from workflows.instructions.base import StepJob, Wait
 from workflows.statuses import JobStatus
@@ -213,6 +213,15 @@ class Run:
         job.ended_at = None
         job.changed = True
         self.pending.add(job.number)
+
+    def begin(self, now: datetime) -> None:
+        """The run leaves the queue; its time-out counts from here."""
+        self.status = ExecutionStatus.STARTED
+        self.started_at = now
+        self.begun = True
+        self.changed = True
+        if self.graph.options.timeout:
+            self.expires_at = now + timedelta(milliseconds=self.graph.options.timeout)
 
     def end(self, status: int, now: datetime, *, reason: str | None = None, error: str | None = None) -> None:
         """Ends the run, once; what is left to tell goes on its agenda. Aborting ends the jobs that wait, too."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from executions import lanes, relatives
 from executions.processor import LeaveSegment, Processor
@@ -54,7 +55,7 @@ def run_batch(queue: str, *, since: datetime | None = None) -> Worked:
         if not due:
             return Worked()
         holdings.note(due)
-        ids = [execution_id for execution_id, _ in due]
+        ids, since = [execution_id for execution_id, _ in due], None
     runs: list[Run] = []
     try:
         with session.segment(), _noted():
@@ -87,7 +88,7 @@ def run_solo(queue: str, *, since: datetime | None = None) -> Worked:
         if not due:
             return Worked()
         holdings.note(due)
-        ids = [execution_id for execution_id, _ in due]
+        ids, since = [execution_id for execution_id, _ in due], None
     worked = _solo_segment(lambda: claims.claim(queue, solo=True, limit=1, since=since, ids=ids))
     deadline = time.monotonic() + conf().DRAIN_SECONDS
     while worked.goes_on is not None and time.monotonic() < deadline:
@@ -186,6 +187,9 @@ def _ready(runs: Sequence[Run], clock: CarriedClock, *, solo: bool) -> list[Run]
             run.solo = True
             wrong_class.append(run)
         elif run.status is not None or run.lane is None or lanes.may_go(run, clock):
+            if run.status is None and run.agenda:
+                # A rerun from a node: it has jobs of its own already.
+                run.begin(clock.now())
             ready.append(run)
     if wrong_class:
         journal.set_class(wrong_class, clock.now())
@@ -207,7 +211,7 @@ def _suspect(run: Run, clock: CarriedClock, *, alone: bool) -> bool:
     if alone:
         run.crashes += 1
     if run.crashes >= MOST_CRASHES:
-        _give_up(run, clock, f"Its worker died {MOST_CRASHES} times while running it.", Reason.CRASHED)
+        _give_up(run, clock, _("Its worker died %d times while running it.") % MOST_CRASHES, Reason.CRASHED)
         return True
     journal.postpone(run, clock.now(), CRASH_DELAYS[run.crashes])
     return False

@@ -62,7 +62,7 @@ def run(event: Event, execution: Execution) -> Run | Execution | None:
 
 
 @contextmanager
-def _savepoint() -> Iterator[None]:
+def _savepoint(writes: bool) -> Iterator[None]:
     with transaction.atomic(using=session.alias()):
         yield
 

@@ -23,7 +23,7 @@ class JobAdmin(ModelAdmin[Job]):
         "number",
         "node_key",
         "shown_status",
-        "wait",
+        "shown_wait",
         "attempt",
         "created_at",
         "shown_duration",
@@ -37,8 +37,9 @@ class JobAdmin(ModelAdmin[Job]):
     list_per_page = 50
     actions = None
     readonly_fields = [
-        "shown_execution", "number", "node_key", "shown_status", "wait", "parent", "upstream", "attempt", "started_at",
-        "ended_at", "due_at", "queue", "shown_input", "shown_result", "shown_meta", "shown_attempts", "shown_log",
+        "shown_execution", "number", "node_key", "shown_status", "shown_wait", "parent", "upstream", "attempt",
+        "started_at", "ended_at", "due_at", "queue", "shown_input", "shown_result", "shown_meta", "shown_attempts",
+        "shown_log",
     ]  # fmt: skip
     fields = list(readonly_fields)
 
@@ -80,6 +81,10 @@ class JobAdmin(ModelAdmin[Job]):
     @admin.display(description=gettext_lazy("status"))
     def shown_status(self, job: Job) -> str:
         return shown.job_badge(job.status)
+
+    @admin.display(description=gettext_lazy("waits for"), empty_value="")
+    def shown_wait(self, job: Job) -> str:
+        return shown.wait_text(job.wait)
 
     @admin.display(description=gettext_lazy("duration"))
     def shown_duration(self, job: Job) -> str:

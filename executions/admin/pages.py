@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from executions.admin import shown
 from executions.models import Execution, Job
@@ -39,6 +40,10 @@ class Step:
     @property
     def due(self) -> str:
         return shown.moment(self.job.due_at)
+
+    @property
+    def wait(self) -> str:
+        return shown.wait_text(self.job.wait)
 
     @property
     def duration(self) -> str:
@@ -88,12 +93,12 @@ def page_facts(execution: Execution, site: str) -> Iterator[tuple[str, Any]]:
         (_("Queue"), execution.queue),
         (_("Tags"), ", ".join(map(str, execution.tags or []))),
         (_("Created by"), _user(execution.created_by_id)),
-        (_("Created"), shown.moment(execution.created_at)),
-        (_("Started"), shown.moment(execution.started_at)),
+        (pgettext("time", "Created"), shown.moment(execution.created_at)),
+        (pgettext("time", "Started"), shown.moment(execution.started_at)),
         (_("Duration"), shown.duration(execution.started_at, execution.ended_at)),
         (_("Ended"), shown.moment(execution.ended_at)),
         (_("Expires"), shown.moment(None if execution.ended_at else execution.expires_at)),
-        (_("Paused"), shown.moment(execution.paused_at)),
+        (pgettext("time", "Paused"), shown.moment(execution.paused_at)),
         (_("Next looked at"), shown.moment(None if execution.ended_at else execution.due_at)),
         (_("Attempt"), execution.attempt if execution.attempt > 1 else None),
         (_("Rerun of"), shown.execution_link(execution.rerun_of_id, site) if execution.rerun_of_id else None),

@@ -7,15 +7,24 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 
 from executions.models import Execution
 from executions.statuses import ExecutionStatus
 from workflows.admin.base import badge
+from workflows.instructions.base import Wait
 from workflows.statuses import JobStatus
 from workflows.triggers import triggers
 
 _TONES = {None: "wait", 0: "busy", 1: "good", -3: "off", -4: "off"}
+_WAITS = {
+    Wait.TIMER: pgettext_lazy("wait", "timer"),
+    Wait.ATTEMPT: pgettext_lazy("wait", "attempt"),
+    Wait.PERFORMER: pgettext_lazy("wait", "performer"),
+    Wait.CALL: pgettext_lazy("wait", "call"),
+    Wait.OUTSIDE: pgettext_lazy("wait", "outside"),
+    Wait.BRANCH: pgettext_lazy("wait", "branch"),
+}
 
 
 def execution_badge(execution: Execution) -> SafeString:
@@ -37,6 +46,11 @@ def job_badge(status: int) -> SafeString:
         return badge(JobStatus(status).label, "busy" if status == 0 else _TONES.get(status, "bad"))
     sign = JobStatus.RESOLVED if status > 0 else JobStatus.FAILED
     return badge(f"{sign.label} ({status})", "good" if status > 0 else "bad")
+
+
+def wait_text(wait: str | None) -> str:
+    """What a pending job waits for, in a word."""
+    return str(_WAITS[Wait(wait)]) if wait else ""
 
 
 def workflow_link(execution: Execution, site: str) -> SafeString | str:

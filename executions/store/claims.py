@@ -10,7 +10,6 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Max, Q
-from django.db.models.functions import Now
 
 from executions.models import Execution, Job
 from executions.run import CarriedClock, Run, RunJob
@@ -73,8 +72,10 @@ def heads(queue: str) -> dict[bool, datetime]:
 def _select(vendor: str, lock: str, where: str) -> str:
     """The claim's text: written once, as compiling it takes longer than running it."""
     columns = ", ".join(f"`{name}`" if vendor == "mysql" else f'"{name}"' for name in _RUN_COLUMNS)
-    context = {"postgresql": "context::text", "mysql": "context", "sqlite": "context"}[vendor]
-    return f"SELECT {columns}, {context}, {sql.NOW[vendor]} FROM executions_execution WHERE {where}{lock}"
+    context = "context::text" if vendor == "postgresql" else "context"
+    # The moment of the claim, not of its transaction's start: it may have waited for the lock in between.
+    now = "clock_timestamp()" if vendor == "postgresql" else sql.NOW[vendor]
+    return f"SELECT {columns}, {context}, {now} FROM executions_execution WHERE {where}{lock}"
 
 
 def _lock(db: BaseDatabaseWrapper, *, wait: bool) -> str:
@@ -167,8 +168,11 @@ def claim(
 
 def peek(queue: str, *, solo: bool, limit: int) -> list[tuple[int, int]]:
     """(id, turn) of what is due, without a lock: SQLite notes them before its one writer claims them."""
-    rows = Execution.objects.using(alias()).filter(queue=queue, solo=solo, due_at__lte=Now())
-    return list(rows.order_by("due_at").values_list("id", "turn")[:limit])
+    db = connection()
+    due = f"queue = %s AND solo = %s AND due_at <= {sql.NOW[db.vendor]} ORDER BY due_at LIMIT {int(limit)}"
+    with db.cursor() as cursor:
+        cursor.execute(f"SELECT id, turn FROM executions_execution WHERE {due}", [queue, solo])
+        return [(execution_id, turn) for execution_id, turn in cursor.fetchall()]
 
 
 def claim_one(execution_id: int, *, turn: int | None = None) -> Claimed:

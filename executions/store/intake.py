@@ -53,4 +53,4 @@ def _due(db: BaseDatabaseWrapper, now: str) -> str:
         return f"{now} - %s * interval '1 second', NULL, NULL"
     if db.vendor == "mysql":
         return f"{now} - INTERVAL %s SECOND, NULL, NULL"
-    return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', '-' || %s || ' seconds'), NULL, NULL"
+    return sql.SQLITE_NOW.format(", '-' || %s || ' seconds'") + ", NULL, NULL"

@@ -82,8 +82,6 @@ class MemoryStore:
         self._mutex = RLock()
         self._thread = local()
 
-    # -- transactions --------------------------------------------------------------------------------------------------
-
     @contextmanager
     def segment(self) -> Iterator[None]:
         """One transaction of this thread: an exception takes back all that was written in it; locks last to its end."""
@@ -117,24 +115,13 @@ class MemoryStore:
             raise RuntimeError("Claims and writes happen inside MemoryStore.segment().")
         return segment
 
-    # -- runs come in --------------------------------------------------------------------------------------------------
-
     def add(self, graph: Graph, context: Any = None, **columns: Any) -> int:
-        """Queues a run of this version, due now less its head start, and answers its id; `columns` are attributes of `Run`."""
+        """Queues a run of this version and answers its id; `columns` override what its options say."""
         options = graph.options
+        queue = options.queue or conf().QUEUE
         with self._mutex:
             execution_id = next(self._ids)
-            run = Run(
-                execution_id,
-                graph.workflow_id,
-                graph.key,
-                None,
-                0,
-                options.queue or conf().QUEUE,
-                graph.solo,
-                deque(),
-                self,
-            )
+            run = Run(execution_id, graph.workflow_id, graph.key, None, 0, queue, graph.solo, deque(), self)
             run.priority = options.priority
             run._context = sql.as_json(context)
             for name, value in columns.items():
@@ -143,8 +130,6 @@ class MemoryStore:
                 run.due_at = self.clock.now() - timedelta(seconds=run.priority)
             self._rows[execution_id] = _Row(run)
             return execution_id
-
-    # -- what is due ---------------------------------------------------------------------------------------------------
 
     def heads(self, queue: str) -> dict[bool, datetime]:
         """The earliest due time of each class (solo or not) that has something due."""
@@ -196,10 +181,8 @@ class MemoryStore:
             ]
         return [(execution_id, job_id) for _, execution_id, job_id in sorted(due)[:limit] if job_id is not None]
 
-    # -- reading -------------------------------------------------------------------------------------------------------
-
     def load_jobs(self, runs: Iterable[Run]) -> None:
-        """What begun runs need to go on: their pending jobs, those their moves name, the parents of both, their last number."""
+        """What begun runs need to go on: pending jobs, those their moves name, the parents of both, the last number."""
         with self._mutex:
             for run in runs:
                 if run.status != ExecutionStatus.STARTED:
@@ -227,7 +210,7 @@ class MemoryStore:
         return None if run._context is None else json.loads(run._context)
 
     def read(self, execution_id: int) -> Run:
-        """The run as it stands, its output and all of its jobs (`known`) with it. Raises KeyError for an id that is none."""
+        """The run as it stands, with output and all jobs (`known`). Raises KeyError for an id that is none."""
         with self._mutex:
             row = self._rows[execution_id]
             run = _fresh(row.run)
@@ -237,27 +220,26 @@ class MemoryStore:
             run.complete = True
             return run
 
-    # -- writing -------------------------------------------------------------------------------------------------------
-
     def write(self, runs: Sequence[Run], now: datetime) -> None:
-        """Writes what these runs became; each one's `turn` grows by one. Raises IntegrityError for a number that is taken."""
+        """Writes what these runs became, `turn` grown by one. Raises IntegrityError for a number that is taken."""
         self._own_segment()
         with self._mutex:
             for run in runs:
                 before = self._rows[run.id]
                 self._rows[run.id] = _Row(_written(before.run, run, now), self._jobs_of(before.jobs, run))
-                for child in run.children:
-                    ancestry = [*run.stack, [run.id, run.workflow_id]]
-                    parent = {"parent_execution_id": run.id, "parent_job": child.job.number}
-                    due = now - timedelta(seconds=child.graph.options.priority)
-                    self.add(
-                        child.graph,
-                        child.context,
-                        stack=ancestry,
-                        due_at=due,
-                        created_by_id=run.created_by_id,
-                        **parent,
-                    )
+                self._add_children(run, now)
+
+    def _add_children(self, run: Run, now: datetime) -> None:
+        for child in run.children:
+            self.add(
+                child.graph,
+                child.context,
+                stack=[*run.stack, [run.id, run.workflow_id]],
+                parent_execution_id=run.id,
+                parent_job=child.job.number,
+                created_by_id=run.created_by_id,
+                due_at=now - timedelta(seconds=child.graph.options.priority),
+            )
 
     def _jobs_of(self, before: dict[int, RunJob], run: Run) -> dict[int, RunJob]:
         jobs = dict(before)

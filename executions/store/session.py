@@ -130,12 +130,12 @@ def bounded_session() -> Iterator[None]:
 
 
 @contextmanager
-def savepoint() -> Iterator[None]:
+def savepoint(writes: bool = True) -> Iterator[None]:
     """The place of one TRANSACTIONAL step: its effect is kept whole or not at all."""
     db = connection()
     with transaction.atomic(using=db.alias):
         yield
-        if db.vendor == "postgresql":
+        if writes and db.vendor == "postgresql":
             # A deferred constraint that fails at the commit would take the whole segment with it.
             db.check_constraints()
 

@@ -11,8 +11,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 Row = Sequence[Any]
 
+#: SQLite compares times as text: six decimals, as Django writes them. The braces take modifiers such as ", '+1 hour'".
+SQLITE_NOW = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW'{}) || '000'"
 #: The database's clock at the start of the statement or transaction, in UTC.
-NOW = {"postgresql": "now()", "mysql": "UTC_TIMESTAMP(6)", "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"}
+NOW = {"postgresql": "now()", "mysql": "UTC_TIMESTAMP(6)", "sqlite": SQLITE_NOW.format("")}
 
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 

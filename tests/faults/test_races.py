@@ -100,11 +100,16 @@ def test_a_cancel_at_any_moment_ends_the_run_once(threads, settle, seconds):
         time.sleep(seconds)
         operations.cancel(execution.pk)
 
-    assert threads(drain_until_ended, cancel) == [None, None]
+    error, answer = threads(drain_until_ended, cancel)
+    assert error is None
     settle()
     execution.refresh_from_db()
-    assert (execution.status, execution.reason) == (-3, "manual_cancel")
     jobs = Job.objects.filter(execution=execution)
+    if isinstance(answer, Refused):
+        # SQLite's one writer may be at the end before anybody else gets a turn.
+        assert (execution.status, jobs.count()) == (1, 7)
+    else:
+        assert (answer, execution.status, execution.reason) == (None, -3, "manual_cancel")
     assert not jobs.filter(status=0).exists()
     # A row is there exactly if its job is.
     assert len(names()) == jobs.filter(node_key="n2").count()

@@ -3,7 +3,6 @@
 Once in this process on any database, once with two Celery workers of which one is killed with runs in its hands.
 """
 
-import json
 import signal
 import time
 from collections import Counter, defaultdict
@@ -58,6 +57,8 @@ def kill_at_work(victim: Worker) -> bool:
     Whoever overtakes that run in its lane, or forgets it, is found out at the end.
     """
     victim.signal(signal.SIGSTOP)
+    # A commit on its way when it froze is still carried out; what stands after that dies with the worker.
+    time.sleep(0.2)
     if any(lane is not None for lane in lanes_held_by(victim.pids)):
         victim.kill()
         return True
@@ -69,13 +70,9 @@ def lanes_held_by(pids: Iterable[int]) -> list[str | None]:
     """The lanes of the runs that these processes noted and that stand at the turn they were noted with."""
     holdings = [holding for pid in pids for holding in Holding.objects.filter(worker__contains=f":{pid}:")]
     at_that_turn = Q(pk__in=[])
-    for pk, turn in (pair for holding in holdings for pair in _pairs(holding.held)):
+    for pk, turn in (pair for holding in holdings for pair in holding.held):
         at_that_turn |= Q(pk=pk, turn=turn)
     return list(Execution.objects.filter(at_that_turn, ended_at=None).values_list("lane", flat=True))
-
-
-def _pairs(held: object) -> list[list[int]]:
-    return json.loads(held) if isinstance(held, str) else held
 
 
 def settle(worker: Worker) -> None:

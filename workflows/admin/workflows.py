@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 from pydantic import ValidationError
 
 from workflows import registries, versions
@@ -96,7 +96,7 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
     def shown_current(self, workflow: Workflow) -> bool:
         return workflow.current is True
 
-    @admin.display(description=gettext_lazy("executions"))
+    @admin.display(description=pgettext_lazy("count", "executions"))
     def executed(self, workflow: Workflow) -> int:
         return workflow.executed  # type: ignore[attr-defined, no-any-return]
 
@@ -352,4 +352,6 @@ _VERSIONS = 20
 
 
 def enabled_badge(workflow: Workflow) -> str:
-    return badge(_("Enabled"), "good") if workflow.enabled else badge(_("Disabled"), "off")
+    if workflow.enabled:
+        return badge(pgettext("state", "Enabled"), "good")
+    return badge(pgettext("state", "Disabled"), "off")

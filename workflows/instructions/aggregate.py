@@ -15,7 +15,7 @@ from django.db.models import (
     QuerySet,
     Sum,
 )
-from django.utils.translation import gettext as _text
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import field_validator, model_validator
 
@@ -74,6 +74,7 @@ class AggregateConfig(DataConfig):
 
 class Aggregate(DataInstruction[AggregateConfig]):
     type = "aggregate"
+    writes = False
     title = _("Aggregate rows")
     description = _("Counts, adds up, averages or finds the extreme of a column. The result is a number.")
     Config = AggregateConfig
@@ -100,7 +101,7 @@ def _column(config: AggregateConfig) -> str:
     path = "params.field"
     column = order_column(config.model, config.params.field, path=path, reach=usable)
     if config.aggregator in ("sum", "avg") and not isinstance(_field_of(config.model, column), _NUMBERS):
-        raise Invalid(_text("%r holds no numbers.") % config.params.field, field=path)
+        raise Invalid(gettext("%r holds no numbers.") % config.params.field, field=path)
     return column
 
 
@@ -115,7 +116,7 @@ def _link(config: AggregateConfig) -> tuple[type[Model], tuple[str, str]]:
     """The model whose list is meant, and how its rows are found: (lookup on the list's rows, column of the one row)."""
     association = config.association
     if association is None:
-        raise Invalid(_text("Name the list: its model, its name and the row it belongs to."), field="association")
+        raise Invalid(gettext("Name the list: its model, its name and the row it belongs to."), field="association")
     try:
         model = resolve(association.associated_collection)
     except Invalid as error:
@@ -124,7 +125,7 @@ def _link(config: AggregateConfig) -> tuple[type[Model], tuple[str, str]]:
     link = None if relation is None else inverse_lookup(relation)
     if relation is None or link is None or relation.related_model is not config.model:
         raise Invalid(
-            _text("%(model)s has no list %(name)r of %(other)s.")
+            gettext("%(model)s has no list %(name)r of %(other)s.")
             % {"model": reference(model), "name": association.name, "other": reference(config.model)},
             field="association.name",
         )

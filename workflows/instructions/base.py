@@ -163,6 +163,8 @@ class Instruction(Generic[ConfigT]):
     description: ClassVar[str | Promise] = ""
     Config: ClassVar[builtins.type[NodeConfig]] = NodeConfig
     effect: ClassVar[Effect] = Effect.PURE
+    #: Whether a TRANSACTIONAL kind writes rows, or only reads them.
+    writes: ClassVar[bool] = True
     #: Whether the kind may have branches.
     branching: ClassVar[bool] = False
     #: Whether its job is decided when it is no longer pending (loop, parallel). A condition's never is: its one
@@ -266,6 +268,7 @@ def parse_config(model: type[ModelT], raw: Any, prefix: str = "") -> ModelT:
         errors: dict[str, Any] = {}
         for item in error.errors(include_url=False, include_context=False, include_input=False):
             path = ".".join(str(part) for part in ([prefix] if prefix else []) + list(item["loc"]))
-            errors.setdefault(path or "config", item["msg"])
+            # Pydantic's words before a sentence that a kind's own validator raised.
+            errors.setdefault(path or "config", item["msg"].removeprefix("Value error, "))
         first = next(iter(errors))
         raise Invalid(f"{first}: {errors[first]}", field=first, errors=errors) from None

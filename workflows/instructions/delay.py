@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from django.utils.translation import gettext as _text
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import field_validator
 
@@ -41,7 +41,7 @@ class DelayConfig(NodeConfig):
             or not isinstance(value, int | float | str)
             or (not isinstance(value, str) and value < 1)
         ):
-            raise ValueError(_text("Give a number from 1 on, or a template for one."))
+            raise ValueError(gettext("Give a number from 1 on, or a template for one."))
         return value
 
 
@@ -81,7 +81,7 @@ def milliseconds(duration: Any, unit: int) -> int:
         pause = math.nan
     if not -LONGEST <= pause <= LONGEST:
         raise Invalid(
-            _text("The duration %r is no length of time; give a number of units, ten years at most.") % duration,
+            gettext("The duration %r is no length of time; give a number of units, ten years at most.") % duration,
             field="duration",
         )
     return max(round(pause), 0)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import gettext as _text
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from workflows.expressions import ExpressionError
@@ -39,7 +39,7 @@ class MultiConditions(Instruction[MultiConditionsConfig]):
     def branches(self, config: MultiConditionsConfig) -> list[Branch]:
         cases = enumerate(config.conditions, start=1)
         return [
-            *(Branch(index, case.title or _text("Condition %d") % index) for index, case in cases),
+            *(Branch(index, case.title or gettext("Condition %d") % index) for index, case in cases),
             Branch(OTHERWISE, _("Otherwise")),
         ]
 

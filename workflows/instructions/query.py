@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from django.db.models import F, Model, QuerySet
 from django.db.models.expressions import OrderBy
-from django.utils.translation import gettext as _text
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import Field, WithJsonSchema, field_validator
 
@@ -41,7 +41,7 @@ class Sort(NodeConfig):
     def _known(cls, value: str | None) -> str:
         direction = (value or "asc").lower()
         if direction not in ("asc", "desc"):
-            raise ValueError("Choose asc or desc.")
+            raise ValueError(gettext("Choose asc or desc."))
         return direction
 
 
@@ -71,6 +71,7 @@ class QueryConfig(DataConfig):
 
 class Query(DataInstruction[QueryConfig]):
     type = "query"
+    writes = False
     title = _("Query rows")
     description = _("Reads the rows that meet a filter: a list of them, or the first.")
     Config = QueryConfig
@@ -122,5 +123,5 @@ def _number(value: Any, default: int, name: str) -> int:
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
-        raise Invalid(_text("%r is no whole number.") % (value,), field=f"params.{name}") from None
+        raise Invalid(gettext("%r is no whole number.") % (value,), field=f"params.{name}") from None
     return min(number, 1 << 40) if number > 0 else default

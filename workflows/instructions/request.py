@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from django.utils.translation import gettext as _text
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import Field, field_validator
 
@@ -67,7 +67,7 @@ class Request(Instruction[RequestConfig]):
             with located(field):
                 _template(config, field)
         if config.url and "{{" not in config.url and not config.url.strip().lower().startswith(("http://", "https://")):
-            raise Invalid(_text("The URL begins with http:// or https://."), field="url")
+            raise Invalid(gettext("The URL begins with http:// or https://."), field="url")
 
     def compile(self, config: RequestConfig) -> dict[str, Template]:
         return {field: _template(config, field) for field in ("url", "headers", "params", "data")}
@@ -125,7 +125,7 @@ def _call(
     data = _data(answer.text)
     known = {"status": answer.status, "statusText": answer.reason}
     if not 200 <= answer.status < 300:
-        message = _text("The request failed with status code %d.") % answer.status
+        message = gettext("The request failed with status code %d.") % answer.status
         code = "ERR_BAD_REQUEST" if answer.status < 500 else "ERR_BAD_RESPONSE"
         return _failed(config, JobStatus.FAILED, {"message": message, "code": code, **known, "data": data})
     return Outcome(result=data if config.only_data else {**known, "headers": answer.headers, "data": data})

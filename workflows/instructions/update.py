@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connections
 from django.db.models import Model, QuerySet
-from django.utils.translation import gettext as _text
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import Field, field_validator
 
@@ -54,7 +54,7 @@ class Update(DataInstruction[UpdateConfig]):
         params = config.params
         check_filter(model, params.filter, required=True)
         if not params.values:
-            raise Invalid(_text("Name at least one field to change."), field="params.values")
+            raise Invalid(gettext("Name at least one field to change."), field="params.values")
         for name in params.values:
             if not has_template(name):
                 _check_changeable(model, name, params.individual_hooks)
@@ -74,10 +74,10 @@ def _check_changeable(model: type[Model], name: str, one_by_one: bool) -> None:
     path = f"params.values.{name}"
     field = find_writable(model, name, path="params.values")
     if getattr(field, "primary_key", False):
-        raise Invalid(_text("A row's key can't be changed; create another row instead."), field=path)
+        raise Invalid(gettext("A row's key can't be changed; create another row instead."), field=path)
     if field.many_to_many and not one_by_one:
         raise Invalid(
-            _text("%r is a relation to many; it can be changed only one by one (individualHooks).") % name, field=path
+            gettext("%r is a relation to many; it can be changed only one by one (individualHooks).") % name, field=path
         )
 
 
