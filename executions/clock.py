@@ -4,11 +4,12 @@ import logging
 import time
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from executions import lanes, wakeup
 from executions.models import Execution
+from executions.statuses import ExecutionStatus, Parked
 from executions.store import holdings, purge, session, sql
 from workflows.conf import conf
 from workflows.models import Workflow
@@ -64,13 +65,25 @@ def _leap(name: str, table: str, where: str) -> str:
 def repair_clock() -> int:
     """Makes due what lies in the future without a reason: the database's clock was set back."""
     rows = Execution.objects.using(session.alias()).filter(
-        Q(status=None) | Q(agenda__isnull=False), due_at__gt=Now() + AHEAD, ended_at=None, parked=None, paused_at=None
+        Q(status=None) | Q(agenda__isnull=False), due_at__gt=Now() + AHEAD, parked=None, paused_at=None
     )
     ids = list(rows.exclude(agenda=[["caller"]]).values_list("id", flat=True)[:1000])
     return (
         Execution.objects.using(session.alias())
         .filter(pk__in=ids, due_at__gt=Now() + AHEAD)
         .update(due_at=Now(), turn=F("turn") + 1, updated_at=Now())
+    )
+
+
+def repair_lanes() -> int:
+    """Unparks runs whose lane is free; whoever should have told them died, or looked a moment too early."""
+    runs = Execution.objects.using(session.alias())
+    before = runs.filter(lane=OuterRef("lane"), ended_at=None).exclude(pk=OuterRef("pk"))
+    before = before.filter(Q(status=ExecutionStatus.STARTED) | Q(id__lt=OuterRef("id"), paused_at=None))
+    free = runs.filter(lane__isnull=False, ended_at=None, parked=Parked.LANE).filter(~Exists(before))
+    ids = list(free.values_list("id", flat=True)[:1000])
+    return runs.filter(pk__in=ids, parked=Parked.LANE).update(
+        parked=None, due_at=Now(), turn=F("turn") + 1, updated_at=Now()
     )
 
 
@@ -126,6 +139,7 @@ class Housekeeping:
         if now >= self._next_repair:
             self._next_repair = now + 30.0
             repair_clock()
+            repair_lanes()
         if now >= self._next_retention:
             self._next_retention = now + RETENTION_EVERY
             deleted = retain()

@@ -76,11 +76,11 @@ def _insert(waiting: Sequence[tuple[int, Event]]) -> list[tuple[int, Execution]]
         transaction.on_commit(lambda: void(surroundings.run(_insert, here)), using=elsewhere)
         return []
     rows = [(index, new_execution(event)) for index, event in waiting]
-    keyed = {(execution.key, execution.event_key): execution for _, execution in reversed(rows) if execution.event_key}
+    keyed = {(each.key, each.event_key): each for _, each in reversed(rows) if each.event_key is not None}
     firsts: dict[tuple[str, str | None], Execution | None] = {**keyed}
     with transaction.atomic(using=db.alias, savepoint=False) if keyed else nullcontext():
         if keyed:
-            firsts.update(eventkeys.remember([(key, str(event_key)) for key, event_key in keyed]))
+            firsts |= eventkeys.remember([(key, str(event_key)) for key, event_key in keyed])
         answers = [(index, firsts.get((execution.key, execution.event_key), execution)) for index, execution in rows]
         # Those whose event was not known, neither before nor from an earlier event of this call.
         new = [execution for (_, execution), (_, first) in zip(rows, answers, strict=True) if first is execution]

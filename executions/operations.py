@@ -85,6 +85,15 @@ def _refuse_ended(run: Run, what: str) -> None:
         )
 
 
+def _refuse_in_call(run: Run, what: str) -> None:
+    """A sync run is its caller's until it ends or first waits; who writes it before takes its results away."""
+    if run.agenda and run.agenda[0][0] == "caller":
+        raise Refused(
+            _("Execution %(id)s is running inside the call that started it and can't be %(what)s; cancel it instead.")
+            % {"id": run.id, "what": what}
+        )
+
+
 def _read(execution_id: int) -> Execution:
     return Execution.objects.using(session.alias()).get(pk=execution_id)
 
@@ -103,6 +112,7 @@ def pause(execution_id: int, *, by: Any = None) -> Execution:
         _refuse_ended(run, _("paused"))
         if run.paused_at is not None:
             raise Refused(_("Execution %s is paused already.") % execution_id)
+        _refuse_in_call(run, _("paused"))
         run.paused_at = clock.now()
         # One that only waits for its lane joins it again when it is resumed.
         run.parked = None if run.parked == Parked.LANE else run.parked
@@ -188,6 +198,7 @@ def rerun(execution_id: int, *, node_id: int | None = None, by: Any = None) -> E
         _refuse_ended(run, _("continued"))
         if run.status is None:
             raise Refused(_("Execution %s is still queued; it has nothing to run again.") % execution_id)
+        _refuse_in_call(run, _("continued"))
         continue_from(run, clock, node_id)
     return _read(execution_id)
 
@@ -206,20 +217,50 @@ def delete(execution_ids: Sequence[int], *, by: Any = None) -> Deletion:
 def _delete_chunk(ids: Sequence[int], outcome: Deletion) -> None:
     with session.bounded_session(), session.people():
         rows = Execution.objects.using(session.alias()).filter(pk__in=ids)
-        found = dict(rows.values_list("id", "status"))
+        found = {row.pk: row for row in rows.only("id", "status")}
         features = session.connection().features
         free = rows.exclude(status=ExecutionStatus.STARTED)
         if features.has_select_for_update:
             free = free.select_for_update(skip_locked=True, no_key=features.has_select_for_no_key_update)
-        going = [row.pk for row in free.only("id", "status") if row.status != ExecutionStatus.STARTED]
-        outcome.deleted += purge.delete_runs(going)
-    gone = set(going)
+        columns = ("id", "status", "ended_at", "agenda", "lane", "parent_execution_id", "parent_job")
+        going = [row for row in free.only(*columns) if row.status != ExecutionStatus.STARTED]
+        telling = [row.pk for row in going if _is_waited_for(row)]
+        outcome.deleted += purge.delete_runs([row.pk for row in going if row.pk not in telling])
+    for execution_id in telling:
+        _delete_when_told(execution_id, outcome)
+    gone = {row.pk for row in going}
     for execution_id in ids:
         if execution_id in gone:
             continue
         if execution_id not in found:
             outcome.refused[execution_id] = _("There is no such execution.")
-        elif found[execution_id] == ExecutionStatus.STARTED:
+        elif found[execution_id].status == ExecutionStatus.STARTED:
             outcome.refused[execution_id] = _("It is running or waiting; cancel it first.")
         else:
             outcome.refused[execution_id] = _("A worker holds it just now; try again in a moment.")
+
+
+def _is_waited_for(row: Execution) -> bool:
+    """Whether others would wait for ever for a run that just vanished."""
+    if row.ended_at is not None:
+        return bool(row.agenda)
+    return row.lane is not None or (row.parent_execution_id is not None and row.parent_job is not None)
+
+
+def _delete_when_told(execution_id: int, outcome: Deletion) -> None:
+    """Ends the run if it is still queued; its row goes when it has told its relatives, in a moment."""
+    try:
+        with _held(execution_id) as (run, clock):
+            if run.status == ExecutionStatus.STARTED:
+                outcome.refused[execution_id] = _("It is running or waiting; cancel it first.")
+                return
+            if not run.ended:
+                run.end(JobStatus.ABORTED, clock.now(), reason=Reason.CANCELED)
+            if ["delete"] not in run.agenda:
+                run.agenda.append(["delete"])
+            run.solo = run.changed = True
+        outcome.deleted += 1
+    except NotFound:
+        outcome.deleted += 1
+    except Busy as error:
+        outcome.refused[execution_id] = str(error)

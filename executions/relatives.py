@@ -2,14 +2,18 @@
 "Relatives").
 """
 
+from contextlib import suppress
+from enum import Enum
+
 from django.utils.translation import gettext as _
 
-from executions import lanes
+from executions import lanes, wakeup
 from executions.models import Execution
 from executions.processor import Processor
 from executions.run import CarriedClock, Run
 from executions.statuses import Parked, Reason
 from executions.store import claims, journal, purge, session
+from workflows.errors import SluiceError
 from workflows.graph import load_graph
 from workflows.instructions.base import Outcome
 from workflows.statuses import JobStatus
@@ -27,35 +31,54 @@ def tell(run: Run, clock: CarriedClock) -> None:
     if move[0] == "delete":
         purge.delete_runs([run.id])
         return
-    if not _TELLERS[move[1]](run, clock):
+    told = _TELLERS[move[1]](run, clock)
+    if told is Told.BUSY:
         journal.postpone(run, clock.now(), AGAIN_SECONDS)
         return
-    run.agenda.popleft()
+    if told is Told.ALL:
+        run.agenda.popleft()
     run.changed = True
     journal.write([run], clock.now())
 
 
-def _tell_parent(run: Run, clock: CarriedClock) -> bool:
+class Told(Enum):
+    """How a call of a teller went."""
+
+    ALL = "all of them"
+    ONE = "one, and there may be more"
+    BUSY = "somebody holds the relative's row"
+
+
+def _write(relative: Run, clock: CarriedClock, by: Run) -> None:
+    journal.write([relative], clock.now())
+    if relative.queue != by.queue:
+        # The workers of this run's queue are at work; those of another may be asleep.
+        wakeup.wake_on_commit(session.connection(), relative.queue)
+
+
+def _tell_parent(run: Run, clock: CarriedClock) -> Told:
     assert run.parent_execution_id is not None
     assert run.parent_job is not None
     claimed = claims.claim_one(run.parent_execution_id)
     if not claimed.runs:
-        return not Execution.objects.using(session.alias()).filter(pk=run.parent_execution_id).exists()
+        held = Execution.objects.using(session.alias()).filter(pk=run.parent_execution_id).exists()
+        return Told.BUSY if held else Told.ALL
     parent = claimed.runs[0]
     if parent.ended:
-        return True
-    parent.graph = load_graph(parent.workflow_id)
+        return Told.ALL
     claims.load_jobs([parent])
+    job = parent.known.get(run.parent_job)
+    if job is None or not job.pending:
+        return Told.ALL
     try:
-        job = parent.job(run.parent_job)
-    except KeyError:
-        return True
-    if not job.pending:
-        return True
-    processor = Processor(parent, clock, savepoint=session.savepoint, transient=session.transient)
-    processor.complete(job, _outcome(run))
-    journal.write([parent], clock.now())
-    return True
+        parent.graph = load_graph(parent.workflow_id)
+    except SluiceError as error:
+        parent.end(JobStatus.ERROR, clock.now(), error=str(error))
+    else:
+        processor = Processor(parent, clock, savepoint=session.savepoint, transient=session.transient)
+        processor.complete(job, _outcome(run))
+    _write(parent, clock, run)
+    return Told.ALL
 
 
 def _outcome(run: Run) -> Outcome:
@@ -68,35 +91,37 @@ def _outcome(run: Run) -> Outcome:
     return Outcome(status=run.status, result={"message": message, "executionId": run.id, "output": output})
 
 
-def _tell_children(run: Run, clock: CarriedClock) -> bool:
+def _tell_children(run: Run, clock: CarriedClock) -> Told:
     children = Execution.objects.using(session.alias()).filter(parent_execution_id=run.id, ended_at=None)
     child_id = children.order_by("id").values_list("id", flat=True).first()
     if child_id is None:
-        return True
+        return Told.ALL
     claimed = claims.claim_one(child_id)
-    if claimed.runs and not claimed.runs[0].ended:
-        child = claimed.runs[0]
-        child.graph = load_graph(child.workflow_id)
+    if not claimed.runs:
+        return Told.BUSY
+    child = claimed.runs[0]
+    if not child.ended:
         claims.load_jobs([child])
+        with suppress(SluiceError):
+            child.graph = load_graph(child.workflow_id)
         child.end(JobStatus.ABORTED, clock.now(), reason=Reason.PARENT)
-        journal.write([child], clock.now())
-    # One a transaction: the next one, if there is one, has its turn right after.
-    return False
+        _write(child, clock, run)
+    return Told.ONE
 
 
-def _tell_lane(run: Run, clock: CarriedClock) -> bool:
+def _tell_lane(run: Run, clock: CarriedClock) -> Told:
     assert run.lane is not None
     next_id = lanes.members(run.lane).filter(paused_at=None).values_list("id", flat=True).first()
     if next_id is None:
-        return True
+        return Told.ALL
     claimed = claims.claim_one(next_id)
     if not claimed.runs:
-        return False
+        return Told.BUSY
     following = claimed.runs[0]
     if following.parked == Parked.LANE:
         following.parked = None
-        journal.write([following], clock.now())
-    return True
+        _write(following, clock, run)
+    return Told.ALL
 
 
 _TELLERS = {"parent": _tell_parent, "children": _tell_children, "lane": _tell_lane}

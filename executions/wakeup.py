@@ -96,8 +96,12 @@ def _producers(pid: int, url: str) -> ProducerPool:
     options = {**current_app.conf.broker_transport_options, "max_retries": 0}
     broker = current_app.connection_for_write(connect_timeout=PATIENCE, transport_options=options)
     if broker.transport.driver_type == "redis":
-        times = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE, "retry_on_timeout": False}
-        broker.transport_options.update(times)
+        broker.transport_options = {
+            **options,
+            "socket_timeout": PATIENCE,
+            "socket_connect_timeout": PATIENCE,
+            "retry_on_timeout": False,
+        }
     return ProducerPool(broker.Pool(limit=CONNECTIONS), limit=CONNECTIONS)
 
 

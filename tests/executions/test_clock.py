@@ -16,7 +16,7 @@ def sent(monkeypatch):
     """The queues that were woken, instead of messages that nobody reads."""
     queues: list[str] = []
     monkeypatch.setattr(clock.wakeup, "send", lambda queue, **_: queues.append(queue))
-    monkeypatch.setattr(clock.wakeup, "send_perform", lambda queue: queues.append(f"{queue}-perform"))
+    monkeypatch.setattr(clock.wakeup, "send_perform", lambda queue, **_: queues.append(f"{queue}-perform"))
     return queues
 
 
@@ -29,7 +29,7 @@ def test_nothing_due_costs_one_statement(sent, django_assert_num_queries):
 def test_each_queue_with_something_due_is_woken(django_assert_num_queries, monkeypatch):
     ordinary, solo, waiting, performing = (start(build([]), {}) for _ in range(4))
     monkeypatch.setattr(clock.wakeup, "send", lambda queue, **_: None)
-    monkeypatch.setattr(clock.wakeup, "send_perform", lambda queue: None)
+    monkeypatch.setattr(clock.wakeup, "send_perform", lambda queue, **_: None)
     for execution, columns in (
         (ordinary, {"queue": "a", "solo": False}),
         (solo, {"queue": "b", "solo": True}),

@@ -1,24 +1,14 @@
-"""The processor without a database: its walk, move by move, over the twin in memory; and `executions.testing.simulate`."""
+"""The processor without a database: its walk, move by move, over the twin in memory."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from executions.processor import Processor
-from executions.run import Run, RunJob
-from executions.store.memory import MemoryStore
-from executions.testing import Outcome, Unanswered, simulate
-from tests.building import Steps, build
+from tests.executions.walking import FAIL, PASS, WAIT, Walk, cases, condition, delay, loop, parallel, retried
 from tests.faults import kinds
-from workflows.errors import Invalid
-from workflows.graph import Graph
-from workflows.models import Node, Workflow
-from workflows.statuses import JobStatus
+from workflows.instructions.base import Outcome
 
 pytestmark = pytest.mark.once
 
@@ -30,157 +20,6 @@ def acts() -> Iterator[dict[str, kinds.Act]]:
     """The node kinds of tests.faults.kinds are registered; a test may add acts of its own."""
     with kinds.known() as known:
         yield known
-
-
-def graph_of(steps: Steps, **options: Any) -> Graph:
-    """The graph of nested lists (tests.building); nothing is saved. Keys are n1, n2 ..., ids 1, 2 ... in reading order."""
-    workflow = Workflow(pk=1, key="w", title="A test", type="manual", options=options)
-    nodes: list[Node] = []
-    _line(nodes, workflow, steps, None, None)
-    return Graph(workflow, nodes)
-
-
-def _line(nodes: list[Node], workflow: Workflow, steps: Steps, before: Node | None, branch: int | None) -> None:
-    for kind, config, *rest in steps:
-        number = len(nodes) + 1
-        node = Node(pk=number, key=f"n{number}", workflow=workflow, type=kind, config=config)
-        node.policy = rest[1] if len(rest) > 1 else {}
-        node.upstream, node.branch_index = before, branch
-        nodes.append(node)
-        if before is not None and branch is None:
-            before.downstream = node
-        for index, below in (rest[0] if rest else {}).items():
-            _line(nodes, workflow, below, node, index)
-        before, branch = node, None
-
-
-class Killed(Exception):
-    """The worker died: nothing of its segment was committed."""
-
-
-class Walk:
-    """A run of these steps in memory, taken on segment by segment."""
-
-    def __init__(self, steps: Steps, context: Any = None, **options: Any) -> None:
-        self.graph = graph_of(steps, **options)
-        self.store = MemoryStore()
-        self.clock = self.store.clock
-        self.id = self.store.add(self.graph, context)
-
-    def segment(self, moves: int = 1, *, killed: str = "") -> "Walk":
-        """One claim's work, of at most so many moves; `killed` "before" or "after" the write."""
-        with self.store.segment():
-            [run] = self.store.claim_one(self.id)
-            self._processor(run, moves).advance()
-            if killed == "before":
-                raise Killed
-            self.store.write([run], self.clock.now())
-            if killed == "after":
-                raise Killed
-        return self
-
-    def _processor(self, run: Run, moves: int = 1_000_000) -> Processor:
-        run.graph = self.graph
-        self.store.load_jobs([run])
-        left = iter(range(moves - 1))
-        return Processor(
-            run,
-            self.clock,
-            savepoint=lambda writes: nullcontext(),
-            transient=lambda error: False,
-            enough=lambda wrote: next(left, None) is None,
-        )
-
-    def due(self) -> bool:
-        due_at = self.run.due_at
-        return due_at is not None and due_at <= self.clock.now()
-
-    def settle(self) -> "Walk":
-        """Goes on until nothing is due now."""
-        while self.due():
-            self.segment(moves=1_000_000)
-        return self
-
-    def later(self, seconds: float) -> "Walk":
-        self.clock.move(seconds)
-        return self.settle()
-
-    def complete(self, key: str, status: int = JobStatus.RESOLVED, result: Any = None) -> "Walk":
-        """Completes the oldest waiting job of this node from outside, as people do; nothing is run yet."""
-        with self.store.segment():
-            [run] = self.store.claim_one(self.id)
-            processor = self._processor(run)
-            job = run.known[min(number for number in run.pending if run.known[number].node_key == key)]
-            processor.complete(job, Outcome(status=status, result=result), again=False)
-            self.store.write([run], self.clock.now())
-        return self
-
-    @property
-    def run(self) -> Run:
-        return self.store.read(self.id)
-
-    @property
-    def jobs(self) -> list[RunJob]:
-        return list(self.run.known.values())
-
-    @property
-    def statuses(self) -> list[tuple[str, int]]:
-        return [(job.node_key, job.status) for job in self.jobs]
-
-    def job(self, key: str) -> RunJob:
-        return [job for job in self.jobs if job.node_key == key][-1]
-
-    def agenda(self, names: dict[str, str] | None = None) -> str:
-        """The moves as engine.md writes them; nodes and their jobs go by these names of the nodes' keys."""
-        run = self.run
-        names = names or {}
-
-        def name(number: int | None) -> str:
-            return "-" if number is None else names.get(run.known[number].node_key, run.known[number].node_key)
-
-        def move(kind: str, first: Any, *rest: Any) -> str:
-            node = self.graph.nodes[first].key if kind == "run" else None
-            shown = names.get(node, node) if node is not None else name(first)
-            return f"[{' '.join([kind, shown, *map(name, rest)])}]"
-
-        return "".join(move(*each) for each in run.agenda)
-
-
-def give(value: Any) -> tuple[str, dict[str, Any]]:
-    return ("t-do", {"act": "give", "value": value})
-
-
-def condition(holds: bool, branches: dict[int, Steps] | None = None) -> tuple[Any, ...]:
-    text = "1 == 1" if holds else "1 == 2"
-    return ("condition", {"engine": "math.js", "expression": text, "rejectOnFalse": False}, branches or {})
-
-
-WAIT = ("t-do", {"act": "wait"})
-FAIL = ("t-do", {"act": "fail"})
-PASS = give("passed")
-
-
-def delay(seconds: int) -> tuple[str, dict[str, Any]]:
-    return ("delay", {"duration": seconds, "unit": 1_000})
-
-
-def retried(step: tuple[Any, ...], **policy: Any) -> tuple[Any, ...]:
-    kind, config, *rest = step
-    return (kind, config, rest[0] if rest else {}, policy)
-
-
-
-def loop(target: Any, inside: Steps, **config: Any) -> tuple[Any, ...]:
-    return ("loop", {"target": target, **config}, {0: inside})
-
-
-def parallel(mode: str, *branches: Steps) -> tuple[Any, ...]:
-    return ("parallel", {"mode": mode}, dict(enumerate(branches)))
-
-
-def cases(*held: bool, branches: dict[int, Steps]) -> tuple[Any, ...]:
-    conditions = [{"engine": "math.js", "expression": "1 == 1" if holds else "1 == 2"} for holds in held]
-    return ("multi-conditions", {"conditions": conditions}, branches)
 
 
 NAMES = {"n1": "C", "n2": "P", "n3": "L", "n4": "c", "n5": "D", "n6": "O"}
@@ -349,13 +188,14 @@ def test_a_waiting_run_times_out():
 
 def test_a_run_times_out_between_two_steps(acts):
     """Spec case 101."""
+    walk = Walk([("t-do", {"act": "long"}), PASS], timeout=5_000)
 
     def long(step: Any) -> Outcome:
         walk.clock.move(6)
         return Outcome()
 
     acts["long"] = long
-    walk = Walk([("t-do", {"act": "long"}), PASS], timeout=5_000).settle()
+    walk.settle()
     assert (walk.run.status, walk.run.reason, walk.statuses) == (-3, "timeout", [("n1", 1)])
 
 
@@ -462,4 +302,3 @@ def test_a_paused_run_does_nothing_but_time_out():
     assert (walk.run.status, walk.run.turn, walk.run.due_at) == (0, 2, walk.run.expires_at)
     walk.later(3)
     assert (walk.run.status, walk.run.reason, walk.run.paused_at) == (-3, "timeout", None)
-

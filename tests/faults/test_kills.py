@@ -7,7 +7,7 @@ from executions.dispatcher import start
 from executions.models import Execution, Job
 from tests.building import build, fired
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
 
 CREATE = ("create", {"collection": "shop.Customer", "params": {"values": {"name": "{{$scopes.n3.index}}"}}})
 STEPS = [

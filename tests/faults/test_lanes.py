@@ -200,15 +200,6 @@ def test_a_rerun_from_a_node_queues_as_the_youngest(waits, work, settle):
     assert again.started_at is not None
 
 
-def test_a_lane_that_can_not_be_rendered_ends_the_run_in_error(work):
-    execution = start(build([create("never")], options={"lane": "a-{{$context.n | nonsense("}), {"n": 1})
-    work()
-    execution.refresh_from_db()
-    assert (execution.status, execution.due_at) == (-2, None)
-    assert "lane" in execution.error
-    assert names() == []
-
-
 def test_long_lanes_are_told_apart(waits, work):
     workflow = build([WAITS], options={"lane": "x" * 300 + "{{$context.n}}"})
     first, second, same = start(workflow, {"n": 0}), start(workflow, {"n": 1}), start(workflow, {"n": 1})

@@ -16,7 +16,7 @@ from tests.building import build
 from workflows.errors import Refused, SluiceError
 from workflows.triggers.base import Event
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
 
 #: Six rows, each long enough in the making that a segment's time is over after two or three.
 SLOW_LOOP = (
@@ -231,10 +231,10 @@ def test_runs_that_lock_each_other_out_both_end(threads, settle, many):
     assert tea.stock == salt.stock, "Somebody's updates were done half."
 
 
+@pytest.mark.postgres
+@pytest.mark.mariadb
 def test_a_row_that_somebody_locks_for_long_does_not_hold_up_other_runs(settle):
-    """One worker: the run whose row is locked is put off, the one behind it goes on."""
-    if not connections["default"].features.has_select_for_update:
-        pytest.skip("SQLite has one writer at a time.")
+    """One worker: the run whose row is locked is put off, the one behind it goes on. SQLite has one writer anyway."""
     product = Product.objects.create(name="tea", price=1, stock=0)
     stuck = start(build([("update", {"collection": "shop.Product", "params": {
         "filter": {"id": product.pk}, "values": {"stock": 7}}})]), {})  # fmt: skip

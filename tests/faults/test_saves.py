@@ -20,7 +20,7 @@ from tests.building import build
 from workflows.errors import SluiceError
 from workflows.triggers.rows import RollbackOnFailure
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
 
 
 def on_customers(steps=(("output", {"value": "{{$context.data.name}}"}),), *, sync=False, **config):

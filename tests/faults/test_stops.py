@@ -16,7 +16,7 @@ from executions.store import claims
 from tests.building import build
 from tests.faults import checker
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
 
 
 def state(process):

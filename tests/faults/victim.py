@@ -1,8 +1,9 @@
 """A worker process that something happens to: `python -m tests.faults.victim --side before --commit 2`.
 
-It drains and performs like a worker's slot until no run is left to end, or its time is over. With --commit it kills itself
-(SIGKILL) right before or right after the n-th commit of its engine connection; exit code 0: there were fewer commits than that.
-Without, whatever the nodes do happens to it. --freed-after shortens the bound of its transactions, in seconds.
+It drains and performs like a worker's slot until no run is left to end, or its time is over. With --commit it kills
+itself (SIGKILL) right before or right after the n-th commit of its engine connection; exit code 0: there were fewer
+commits than that. Without, whatever the nodes do happens to it. --freed-after shortens the bound of its transactions,
+in seconds.
 """
 
 import argparse

@@ -69,7 +69,7 @@ def _compile(engine: str, text: str) -> Expression:
     try:
         return Expression(engine, text, compiler(text), _node_keys(text))
     except RecursionError:
-        raise ExpressionError(f"SyntaxError: {_('The expression is nested too deeply.')}") from None
+        raise ExpressionError("SyntaxError: " + _("The expression is nested too deeply.")) from None
 
 
 def _node_keys(text: str) -> frozenset[str]:
