@@ -80,7 +80,8 @@ def _insert(waiting: Sequence[tuple[int, Event]]) -> list[tuple[int, Execution]]
     firsts: dict[tuple[str, str | None], Execution | None] = {**keyed}
     with transaction.atomic(using=db.alias, savepoint=False) if keyed else nullcontext():
         if keyed:
-            firsts |= eventkeys.remember([(key, str(event_key)) for key, event_key in keyed])
+            for pair, first in eventkeys.remember([(key, str(event_key)) for key, event_key in keyed]).items():
+                firsts[pair] = first
         answers = [(index, firsts.get((execution.key, execution.event_key), execution)) for index, execution in rows]
         # Those whose event was not known, neither before nor from an earlier event of this call.
         new = [execution for (_, execution), (_, first) in zip(rows, answers, strict=True) if first is execution]

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from executions.run import KEPT_ATTEMPTS, ChildRun, Clock, Run, RunJob
 from executions.scope import Scope
-from executions.statuses import ExecutionStatus, Reason
+from executions.statuses import Reason
 from workflows import ambient
 from workflows.errors import Invalid
 from workflows.graph import load_graph

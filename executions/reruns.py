@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from executions import wakeup
 from executions.models import Execution, Job
+from executions.reopening import Kept
 from executions.run import CarriedClock, Run
 from executions.store import session
 from workflows.errors import Invalid
@@ -84,11 +85,11 @@ def new_attempt(
     db = session.connection()
     with transaction.atomic(using=db.alias):
         execution = copy_of(source, by)
-        if node_id is not None:
-            _begin_at(execution, source, graph, node)
+        jobs = _carry_over(execution, source, graph, node) if node_id is not None else []
         execution.save(force_insert=True, using=db.alias)
-        if node_id is not None:
-            _copy_jobs(execution, source, graph, node)
+        for job in jobs:
+            job.execution_id = execution.pk
+        Job.objects.using(db.alias).bulk_create(jobs, batch_size=500)
         wakeup.wake_on_commit(db, execution.queue)
     return Execution.objects.using(db.alias).get(pk=execution.pk)
 
@@ -100,50 +101,30 @@ def _latest(source: Execution, node: GraphNode) -> Job:
     return job
 
 
-def _begin_at(execution: Execution, source: Execution, graph: Graph, node: GraphNode) -> None:
+def _carry_over(execution: Execution, source: Execution, graph: Graph, node: GraphNode) -> list[Job]:
+    """The jobs numbered below the node's latest, as the new run has them, and its agenda.
+
+    Those above that job are open again, as their branch is at work. The run is queued like any other, so that it waits
+    for its lane; it begins with its first claim.
+    """
     latest = _latest(source, node)
-    # Queued like any other run, so that it waits for its lane; it begins with its first claim.
+    below = Job.objects.using(session.alias()).filter(execution_id=source.pk, number__lt=latest.number)
+    jobs = {job.number: job for job in below.order_by("number")}
     execution.solo = True
     execution.agenda = [["run", node.id, latest.upstream, latest.parent]]
-
-
-def _copy_jobs(execution: Execution, source: Execution, graph: Graph, node: GraphNode) -> None:
-    """The jobs numbered below the node's latest; those above it are open again, as their branch is at work."""
-    latest = _latest(source, node)
-    jobs = list(
-        Job.objects.using(session.alias()).filter(execution_id=source.pk, number__lt=latest.number).order_by("number")
-    )
-    by_number = {job.number: job for job in jobs}
-    open_numbers = set()
+    kept = Kept(jobs.values(), graph)
     number = latest.parent
     while number is not None:
-        open_numbers.add(number)
-        number = by_number[number].parent
-    for job in jobs:
+        above = jobs[number]
+        if graph.nodes[above.node_id or 0].instruction.decides:
+            execution.agenda += kept.reopen(above, node)
+        number = above.parent
+    for job in jobs.values():
         job.pk = None
-        job.execution_id = execution.pk
-        job.wait = None
         job.due_at = None
-        above = graph.nodes[job.node_id or 0].instruction
-        if job.number in open_numbers and above.decides:
-            _reopen(job, jobs, graph)
-        elif job.status == JobStatus.PENDING:
+        job.wait = Wait.BRANCH if job.wait == Wait.BRANCH and job.ended_at is None else None
+        if job.status == JobStatus.PENDING and job.wait is None:
             # It waited beside the line that runs again; nobody comes for it in the new run.
             job.status = JobStatus.ABORTED
             job.ended_at = source.ended_at
-    Job.objects.using(session.alias()).bulk_create(jobs, batch_size=500)
-
-
-def _reopen(job: Job, jobs: list[Job], graph: Graph) -> None:
-    """Pending again, its counts and slots as the copied jobs below it say."""
-    job.status = JobStatus.PENDING
-    job.wait = Wait.BRANCH
-    job.ended_at = None
-    node = graph.nodes[job.node_id or 0]
-    ended = [
-        other for other in jobs if other.parent == job.number and graph.nodes[other.node_id or 0].downstream is None
-    ]
-    job.result, meta = node.instruction.reopened(
-        job.result, job.meta, [(other.node_id or 0, other.status) for other in ended], node
-    )
-    job.meta = meta
+    return list(jobs.values())

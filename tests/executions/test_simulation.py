@@ -273,10 +273,19 @@ def test_moves_below_what_was_decided_meanwhile_are_dropped():
 
 def test_a_second_branch_to_end_finds_its_race_decided():
     walk = Walk([parallel("race", [WAIT], [WAIT]), delay(HOUR)]).settle()
-    walk.complete("n3", -1).complete("n2")
+    walk.complete("n3").complete("n2", -1)
     assert walk.agenda() == "[branch n1 n3][branch n1 n2]"
     walk.settle()
-    assert (walk.job("n1").status, walk.job("n1").result, walk.run.status) == (-1, [None, -1], -1)
+    assert (walk.job("n1").status, walk.job("n1").result, walk.run.status) == (1, [None, 1], 0)
+
+
+def test_a_round_that_ends_below_a_decided_job_begins_no_other():
+    walk = Walk([parallel("race", [loop(3, [WAIT])], [WAIT]), delay(HOUR)]).settle()
+    walk.complete("n4").complete("n3")
+    assert walk.agenda() == "[branch n1 n4][branch n2 n3]"
+    walk.settle()
+    assert walk.job("n2").result == {"looped": 0, "done": 0}
+    assert [key for key, _ in walk.statuses] == ["n1", "n2", "n3", "n4", "n5"]
 
 
 def test_a_timer_below_what_was_decided_meanwhile_moves_nothing():
@@ -298,7 +307,7 @@ def test_a_paused_run_does_nothing_but_time_out():
         walk.store.load_jobs([run])
         run.paused_at = walk.clock.now()
         walk.store.write([run], walk.clock.now())
-    walk.later(2)
-    assert (walk.run.status, walk.run.turn, walk.run.due_at) == (0, 2, walk.run.expires_at)
+    walk.later(2).segment()
+    assert (walk.run.status, walk.statuses, walk.run.due_at) == (0, [("n1", 0)], walk.run.expires_at)
     walk.later(3)
     assert (walk.run.status, walk.run.reason, walk.run.paused_at) == (-3, "timeout", None)

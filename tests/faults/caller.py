@@ -1,4 +1,7 @@
-"""A performer that dies when it has claimed a call: `python -m tests.faults.caller --side before` the commit of its claim, or after."""
+"""A performer that dies when it has claimed a call: `python -m tests.faults.caller --side before`.
+
+The side is that of the commit of its claim.
+"""
 
 import argparse
 import os

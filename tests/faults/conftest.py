@@ -126,7 +126,7 @@ def _work_until(done: Callable[[], bool], seconds: float) -> None:
 
 @pytest.fixture
 def threads() -> Iterator[Callable[..., list[Any]]]:
-    """Calls functions at the same moment, each in a thread with connections of its own; answers results or errors in order."""
+    """Calls functions at the same moment, each in a thread with connections of its own; answers results or errors."""
     with ThreadPoolExecutor(16) as pool:
 
         def at_once(*calls: Callable[[], Any]) -> list[Any]:

@@ -1,7 +1,7 @@
-"""Node kinds for faults: each does what an `act` says, in memory ("t-do"), in a savepoint ("t-write") or in the world ("t-call").
+"""Node kinds for faults: each does its `act` in memory ("t-do"), in a savepoint ("t-write") or outside ("t-call").
 
-Acts are functions of the step, by name. Those of this module work in victims too, where SLUICE_VICTIM is set; a test adds its
-own with the fixture `acts`.
+Acts are functions of the step, by name. Those of this module work in victims too, where SLUICE_VICTIM is set; a test
+adds its own with the fixture `acts`.
 """
 
 import os

@@ -1,7 +1,7 @@
 """A process of the host that saves a row and dies: `python -m tests.faults.saver --side before`.
 
-The save is autocommitted; the process kills itself right before or right after its commit. With --side never it lives, unless
-something that the save sets off kills it.
+The save is autocommitted; the process kills itself right before or right after its commit. With --side never it lives,
+unless something that the save sets off kills it.
 """
 
 import argparse

@@ -124,6 +124,23 @@ def test_an_unfinished_branch_starts_again_at_its_head(work, settle):
     assert sorted(names()) == ["0", "0", "0 after", "1"]
 
 
+def test_a_later_branch_that_was_begun_starts_again_once(work, settle):
+    """The first branch went on after the second had begun to wait; then it failed."""
+    branches = {0: [WAITS, FAILS_ONCE, create("0")], 1: [create("1"), WAITS], 2: [create("2")]}
+    first = run([("parallel", {}, branches), ("output", {"value": "{{$jobsMapByNodeKey.n1}}"})], work)
+    operations.complete_job(Job.objects.get(execution=first, node_key="n2").pk)
+    work()
+    first.refresh_from_db()
+    assert (first.status, names()) == (-1, ["1", "2"])
+    again = operations.rerun(first.pk, node_id=node(first, "n3"))
+    work()
+    assert sorted(names()) == ["0", "1", "1", "2"]
+    operations.complete_job(Job.objects.get(execution=again, wait="outside").pk)
+    settle()
+    again.refresh_from_db()
+    assert (again.status, again.output) == (1, [1, 1, 1]), again.error
+
+
 def test_from_a_node_in_a_condition_in_a_loop(work, settle):
     inner = (
         "condition",

@@ -172,6 +172,8 @@ class Instruction(Generic[ConfigT]):
     decides: ClassVar[bool] = True
     #: What a lost call becomes where the policy is silent: "again" or "error" (outcome unknown).
     on_lost: ClassVar[str] = "again"
+    #: Whether it starts its branches one after another, by `more`.
+    in_turn: ClassVar[bool] = False
     #: Seconds an attempt may take where the policy is silent (EXTERNAL kinds).
     attempt_seconds: ClassVar[float] = 60.0
 
@@ -230,9 +232,13 @@ class Instruction(Generic[ConfigT]):
         """
         raise NotImplementedError
 
-    def reopened(self, result: Any, meta: Any, ended: Sequence[tuple[int, int]], node: "GraphNode") -> tuple[Any, Any]:
-        """Branching kinds that decide: (result, meta) of a job opened again, when only these branches' last jobs
-        (node id, status) are kept; a rerun from inside a branch goes on from there."""
+    def reopened(
+        self, result: Any, meta: Any, ended: Sequence[tuple[int, int]], node: "GraphNode", index: int
+    ) -> tuple[Any, Any]:
+        """Branching kinds that decide: (result, meta) of a job opened again, as branch `index` runs again from within.
+
+        `ended` are the branches, or rounds of a branch, that stay ended: (the head's node id, status).
+        """
         return result, meta
 
     def perform(self, step: Step) -> Outcome:

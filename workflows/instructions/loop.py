@@ -1,7 +1,7 @@
 """The same branch again for each item (spec 5.18)."""
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +14,7 @@ from workflows.instructions.loop_target import Target
 from workflows.statuses import JobStatus
 
 if TYPE_CHECKING:
+    from workflows.graph import GraphNode
     from workflows.models import Workflow
 
 #: What a failed round means to the loop: it fails too, it ends well, or it goes on.
@@ -123,6 +124,11 @@ class Loop(Instruction[LoopConfig]):
         if limit is not None and done >= limit:
             return Outcome(JobStatus.ERROR, result | {"exceeded": True}, meta)
         return Outcome(JobStatus.PENDING, result, meta, wait=Wait.BRANCH, branch=next(iter(step.node.branches)))
+
+    def reopened(
+        self, result: Any, meta: Any, ended: Sequence[tuple[int, int]], node: "GraphNode", index: int
+    ) -> tuple[Any, Any]:
+        return {"looped": len(ended), "done": len(ended)}, meta
 
     def local_scope(self, step: Step) -> dict[str, Any] | None:
         job = step.job

@@ -1,7 +1,7 @@
 """Several branches, each started when the one before has ended or waits (spec 5.22)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.utils.translation import gettext_lazy as _
 from pydantic import field_validator
@@ -32,6 +32,7 @@ class Parallel(Instruction[ParallelConfig]):
     description = _("Runs several branches; goes on when all are done, when any is, or when the first is.")
     Config = ParallelConfig
     branching = True
+    in_turn = True
 
     def run(self, step: Step) -> Outcome:
         """Starts the first branch. The result holds each branch's status, by ascending index, null until it ends."""
@@ -50,6 +51,17 @@ class Parallel(Instruction[ParallelConfig]):
         statuses[_positions(step.node)[by.node_id]] = by.status
         status = verdict(step.config.mode, statuses)
         return Outcome(status, statuses, job.meta, wait=Wait.BRANCH if status == JobStatus.PENDING else None)
+
+    def reopened(
+        self, result: Any, meta: Any, ended: Sequence[tuple[int, int]], node: "GraphNode", index: int
+    ) -> tuple[Any, Any]:
+        """Branches start in order: those up to the one that runs again have, and any later one that has ended."""
+        positions = _positions(node)
+        statuses: list[int | None] = [None] * len(node.branches)
+        for head_id, status in ended:
+            statuses[positions[head_id]] = status
+        last = max(positions[head_id] for head_id in (node.branches[index].id, *(head_id for head_id, _ in ended)))
+        return statuses, {"started": last + 1}
 
     def _start(self, step: Step, statuses: list[int | None], position: int) -> Outcome:
         return Outcome(
