@@ -228,6 +228,8 @@ def test_repairing_lanes_leaves_those_that_wait_rightly(waits, work):
     assert [state(each) for each in (first, second, third)] == [STARTED, PARKED, PARKED]
 
 
+@pytest.mark.postgres
+@pytest.mark.mariadb
 def test_locks_of_lanes_in_which_nobody_is_are_forgotten(waits, work):
     from executions import lanes
     from executions.models import Lane

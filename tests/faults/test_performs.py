@@ -41,8 +41,10 @@ def pass_deadline(job):
 
 
 def begun(execution, job):
-    call = begin(execution.pk, job.pk)
-    assert call is not None
+    # SQLite tells the time in milliseconds: what is due now may be due in the next one.
+    limit = time.monotonic() + 1
+    while (call := begin(execution.pk, job.pk)) is None:
+        assert time.monotonic() < limit
     return call
 
 
@@ -150,14 +152,10 @@ def test_a_call_below_a_decided_step_is_not_made_and_a_late_one_moves_nothing(se
         2: [("t-do", {"act": "give"})],
     })  # fmt: skip
     execution = start(build([race, ("t-do", {"act": "wait"}), ("output", {"value": 1})]), {})
-    Job.objects.all()
-    with_calls = []
-    original = claims.due_performs
-    drain("sluice", seconds=0)
-    assert original("sluice", 9) == [], "Both calls are below a step that is decided."
-    for job in Job.objects.filter(node_key__in=["n2", "n3"]).order_by("number"):
-        with_calls.append((job.status, job.due_at))
-    assert with_calls == [(0, None)] * 2
+    drain("sluice")
+    assert claims.due_performs("sluice", 9) == [], "Both calls are below a step that is decided."
+    calls = Job.objects.filter(node_key__in=["n2", "n3"])
+    assert list(calls.values_list("status", "due_at")) == [(0, None)] * 2
     operations.complete_job(Job.objects.get(node_key="n6").pk)
     settle()
     execution.refresh_from_db()
