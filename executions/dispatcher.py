@@ -153,14 +153,13 @@ def start(workflow: str | Workflow, data: Any, *, event_key: str | None = None, 
     """Queues a run of an enabled workflow, by its `name` or as an object, in the caller's transaction.
 
     `data` is the run's `$context`. A second call with one `event_key` answers the first one's run, or None once that
-    is purged.
-    `fields` are further columns: name, tags. Raises `NotFound` for an unknown name, `Refused` for a disabled
-    workflow, `Invalid`
-    for a name that is taken.
+    is purged. `fields` are further columns: name, tags. Raises `NotFound` for an unknown workflow, `Refused` for a
+    disabled one, `Invalid` for a name that is taken and for texts that don't fit.
     """
     version = _by_name(workflow) if isinstance(workflow, str) else workflow
     if not version.enabled:
         raise Refused(_("Workflow %s is not enabled; enable it first.") % version)
+    _check_text(event_key, "event_key")
     _check_fields(version, fields)
     [result] = dispatch([Event(listener_of(version), data, event_key, fields=fields)])
     return result if isinstance(result, Execution | None) else _as_execution(result)
@@ -181,8 +180,21 @@ def _check_fields(workflow: Workflow, fields: Mapping[str, Any]) -> None:
     if unknown:
         raise Invalid(_("A run has no field %s.") % ", ".join(sorted(unknown)), field=sorted(unknown)[0])
     name = fields.get("name")
+    _check_text(name, "name")
     if name is not None and Execution.objects.filter(key=workflow.key, name=name).exists():
         raise Invalid(_("Another run of this workflow is named %r; names are unique.") % name, field="name")
+
+
+def _check_text(value: str | None, field: str) -> None:
+    if value is None:
+        return
+    longest = getattr(Execution._meta.get_field(field), "max_length", 0)
+    if not isinstance(value, str) or not value or len(value) > longest or jsonable(value) != value:
+        raise Invalid(
+            _("%(field)s is a text of 1 to %(longest)s characters, without NUL.")
+            % {"field": field, "longest": longest},
+            field=field,
+        )
 
 
 def run_now(workflow: Workflow, values: Any, *, by: Any = None) -> Execution | None:

@@ -1,6 +1,7 @@
 """Executions in the admin: a list that opens fast however long it is, and a page for each run."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -10,16 +11,27 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from executions import dispatcher, operations
 from executions.admin import lists, shown
-from executions.admin.operating import MOST, OPERATIONS, Operation, delete_all, operate_on
+from executions.admin.operating import MOST, OPERATIONS, Operation, delete_all, operate_on, tell_run
 from executions.admin.pages import Steps, page_facts, relatives
 from executions.models import Execution, Job
+from executions.statuses import ExecutionStatus
 from workflows.admin import tree
-from workflows.admin.base import STYLES, CappedPaginator, ModelAdmin, confirm_page, form_page, post_page, require
+from workflows.admin.base import (
+    COUNTED,
+    STYLES,
+    CappedPaginator,
+    ModelAdmin,
+    confirm_page,
+    form_page,
+    post_page,
+    require,
+)
 from workflows.admin.forms import JsonField
 from workflows.errors import SluiceError
 from workflows.graph import load_graph
@@ -27,8 +39,8 @@ from workflows.models import Workflow
 
 #: All that a row of the list shows; contexts, outputs and agendas are never loaded for it.
 _LISTED = (
-    "id", "key", "title", "version", "type", "status", "reason", "manually", "paused_at", "parked", "created_at",
-    "started_at", "ended_at", "workflow__id",
+    "id", "key", "title", "version", "status", "reason", "paused_at", "parked", "created_at", "started_at",
+    "ended_at", "workflow__id",
 )  # fmt: skip
 
 
@@ -50,8 +62,7 @@ class RerunForm(forms.Form):
 
 class ExecutionAdmin(ModelAdmin[Execution]):
     list_display = [
-        "id", "shown_workflow", "shown_status", "shown_reason", "shown_created", "shown_started", "shown_duration",
-        "shown_type", "shown_manually",
+        "id", "shown_workflow", "shown_status", "shown_duration", "shown_created", "shown_reason",
     ]  # fmt: skip
     list_display_links = ["id"]
     list_filter = [
@@ -107,25 +118,15 @@ class ExecutionAdmin(ModelAdmin[Execution]):
     def shown_status(self, execution: Execution) -> str:
         return shown.execution_badge(execution)
 
-    @admin.display(description=gettext_lazy("trigger type"))
-    def shown_type(self, execution: Execution) -> str:
-        return shown.trigger_title(execution.type)
-
-    @admin.display(description=gettext_lazy("by hand"), empty_value="")
-    def shown_manually(self, execution: Execution) -> str:
-        return _("Yes") if execution.manually else ""
-
     @admin.display(description=gettext_lazy("created"))
     def shown_created(self, execution: Execution) -> str:
-        return shown.moment(execution.created_at)
-
-    @admin.display(description=gettext_lazy("started"), empty_value="")
-    def shown_started(self, execution: Execution) -> str:
-        return shown.moment(execution.started_at)
+        return shown.brief_moment(execution.created_at)
 
     @admin.display(description=gettext_lazy("duration"), empty_value="")
     def shown_duration(self, execution: Execution) -> str:
-        return shown.duration(execution.started_at, execution.ended_at)
+        if execution.ended_at or not execution.started_at:
+            return shown.duration(execution.started_at, execution.ended_at)
+        return shown.span_text(max(timezone.now() - execution.started_at, timedelta())) + " …"
 
     @admin.display(description=gettext_lazy("reason"), empty_value="")
     def shown_reason(self, execution: Execution) -> str:
@@ -157,7 +158,7 @@ class ExecutionAdmin(ModelAdmin[Execution]):
         return self._confirm_deletion(request, ids, action="delete_selected")
 
     def _operate(self, request: HttpRequest, operation: Operation, queryset: QuerySet[Execution]) -> None:
-        done = operate_on(request, operation, ids_of(queryset))
+        done = operate_on(request, operation, ids_of(queryset), self.admin_site.name)
         for execution in Execution.objects.filter(pk__in=done).only("id", "title"):
             self.log_change(request, execution, str(operation.title))
 
@@ -192,6 +193,7 @@ class ExecutionAdmin(ModelAdmin[Execution]):
                 if may("executions.view_job")
                 else None,
                 buttons=[item for item in _BUTTONS if may(item.permission) and item.fits(obj)],
+                may_delete=may("executions.delete_execution") and obj.status != ExecutionStatus.STARTED,
                 may_rerun=may("executions.rerun_execution") and obj.status is not None,
                 title=str(obj),
                 subtitle=None,
@@ -238,7 +240,7 @@ class ExecutionAdmin(ModelAdmin[Execution]):
             if execution is None:
                 messages.warning(request, _("Nothing was run: the values don't meet the trigger's condition."))
                 return HttpResponseRedirect(back)
-            messages.success(request, _("Ran “%(workflow)s” as #%(id)s.") % {"workflow": workflow, "id": execution.pk})
+            tell_run(request, workflow, execution)
             may_look = request.user.has_perm("executions.view_execution")
             return HttpResponseRedirect(self.page_url(execution.pk) if may_look else back)
 
@@ -290,13 +292,23 @@ class ExecutionAdmin(ModelAdmin[Execution]):
         return deleted
 
     def _confirm_deletion(self, request: HttpRequest, ids: Sequence[int], action: str = "") -> HttpResponse:
-        """Counts what goes along; a list of jobs could be millions long."""
-        jobs = Job.objects.filter(execution__in=ids[:MOST]).count()
+        """Counts what goes and what is refused; a list of jobs could be millions long."""
+        chosen = ids[:MOST]
+        refused = Execution.objects.filter(pk__in=chosen, status=ExecutionStatus.STARTED).count()
+        going = len(chosen) - refused
+        jobs = Job.objects.filter(execution__in=chosen).exclude(execution__status=ExecutionStatus.STARTED)
         sentences = [
-            ngettext("%d execution goes,", "%d executions go,", len(ids)) % len(ids)
-            + ngettext(" with %d job.", " with %d jobs.", jobs) % jobs,
-            _("Those that run or wait are refused; cancel them first. What was counted of them stays."),
+            ngettext("%d execution goes,", "%d executions go,", going) % going + _jobs_text(jobs),
         ]
+        if refused:
+            sentence = ngettext(
+                "%d runs or waits and is refused; cancel it first.",
+                "%d run or wait and are refused; cancel them first.",
+                refused,
+            )
+            sentences.append(sentence % refused)
+        if len(ids) > MOST:
+            sentences.append(_("Only the first %d are taken; do it again for the rest.") % MOST)
         return confirm_page(
             request,
             site=self.admin_site,
@@ -308,6 +320,14 @@ class ExecutionAdmin(ModelAdmin[Execution]):
             action=action,
             submit=_("Delete"),
         )
+
+
+def _jobs_text(jobs: QuerySet[Job]) -> str:
+    """How many jobs, up to the most that a list counts."""
+    count = jobs.order_by()[: COUNTED + 1].count()
+    if count > COUNTED:
+        return _(" with more than %d jobs.") % COUNTED
+    return ngettext(" with %d job.", " with %d jobs.", count) % count
 
 
 #: Done at once by a button of the run's page; a rerun asks from where.

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from executions.models import Execution
@@ -39,9 +40,16 @@ class StatusFilter(admin.SimpleListFilter):
         if value == "paused":
             # Only unended runs can be paused, and those are found by their status.
             return queryset.filter(Q(status=None) | Q(status=0), paused_at__isnull=False)
-        if value and value.upper() in ExecutionStatus.names:
+        if not value:
+            return queryset
+        if value.upper() in ExecutionStatus.names:
             return queryset.filter(status=ExecutionStatus[value.upper()])
-        return queryset
+        messages.error(
+            request,
+            _("There is no status %(given)r; there are %(known)s.")
+            % {"given": value[:40], "known": ", ".join(str(name) for name, _title in self.lookup_choices)},
+        )
+        return queryset.none()
 
 
 class WorkflowFilter(admin.SimpleListFilter):

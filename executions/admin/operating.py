@@ -7,15 +7,21 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from executions import operations
+from executions.admin import shown
 from executions.models import Execution
 from workflows.errors import SluiceError
+from workflows.models import Workflow
 
 #: Runs that one action of a list takes; the rest is left, and said so.
 MOST = 1_000
+#: Characters of an error that a message shows; the run's page has it whole.
+_TOLD = 300
 
 
 @dataclass(frozen=True)
@@ -69,17 +75,20 @@ OPERATIONS = {
 }
 
 
-def operate_on(request: HttpRequest, operation: Operation, ids: Sequence[int]) -> list[int]:
+def operate_on(request: HttpRequest, operation: Operation, ids: Sequence[int], site: str) -> list[int]:
     """Does it to each, tells what was done and what was refused and why, and answers the ids it was done to."""
-    done, refused = [], {}
+    done: list[int] = []
+    told: list[Any] = []
+    refused = {}
     for pk in ids[:MOST]:
         try:
-            operation.operate(pk, by=request.user)
+            execution = operation.operate(pk, by=request.user)
         except SluiceError as error:
             refused[pk] = str(error)
         else:
             done.append(pk)
-    tell(request, str(operation.done), done, refused, left=len(ids) > MOST)
+            told.append(f"#{pk}" if execution.pk == pk else _as_another(pk, execution.pk, site))
+    tell(request, str(operation.done), told, refused, left=len(ids) > MOST)
     return done
 
 
@@ -92,19 +101,38 @@ def delete_all(request: HttpRequest, ids: Sequence[int]) -> int:
     return deletion.deleted
 
 
-def tell(request: HttpRequest, done: str, ids: Sequence[int], refused: dict[int, str], *, left: bool) -> None:
+def tell(request: HttpRequest, done: str, names: Sequence[Any], refused: dict[int, str], *, left: bool) -> None:
     """One message for what was done, one for each reason of refusal."""
-    if ids:
-        messages.success(request, done % numbers(ids))
+    if names:
+        messages.success(request, format_html(done.replace("%s", "{}"), listed(names)))
     for reason, count in Counter(refused.values()).items():
         which = [pk for pk, why in refused.items() if why == reason]
-        sentence = reason if count == 1 and f"{which[0]}" in reason else f"{numbers(which)}: {reason}"
+        shown_ids = listed([f"#{pk}" for pk in which])
+        sentence = reason if count == 1 and f"{which[0]}" in reason else f"{shown_ids}: {reason}"
         messages.error(request, _("Refused. %s") % sentence)
     if left:
         messages.warning(request, _("Only the first %d were taken; do it again for the rest.") % MOST)
 
 
-def numbers(ids: Sequence[Any]) -> str:
-    """ "#4, #5 and 12 more"."""
-    shown = ", ".join(f"#{pk}" for pk in ids[:10])
-    return _("%(shown)s and %(more)d more") % {"shown": shown, "more": len(ids) - 10} if len(ids) > 10 else shown
+def tell_run(request: HttpRequest, workflow: Workflow, execution: Execution) -> None:
+    """What a run by hand came to: a warning with its error if it did not succeed."""
+    known = {"workflow": workflow, "id": execution.pk}
+    if execution.status is None or execution.status >= 0:
+        messages.success(request, _("Ran “%(workflow)s” as #%(id)s.") % known)
+        return
+    known["status"] = execution.get_status_display()
+    sentence = _("Ran “%(workflow)s” as #%(id)s, which ended as %(status)s.") % known
+    messages.warning(request, f"{sentence} {Truncator(execution.error or '').chars(_TOLD)}".rstrip())
+
+
+def listed(names: Sequence[Any]) -> str:
+    """ "#4, #5 and 12 more"; names that are links stay links."""
+    shown_names = format_html_join(", ", "{}", ((name,) for name in names[:10]))
+    if len(names) <= 10:
+        return shown_names
+    # The names are escaped by now; the translation is ours.
+    return format_html(_("{names} and {more} more"), names=shown_names, more=len(names) - 10)
+
+
+def _as_another(old: int, new: int, site: str) -> str:
+    return format_html(_("#{old} as {new}"), old=old, new=shown.execution_link(new, site))

@@ -1,15 +1,17 @@
 """What the page of a run shows: its facts, and its jobs in order, a page at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from executions.admin import shown
 from executions.models import Execution, Job
+from workflows.admin import tree
 from workflows.errors import SluiceError
 from workflows.graph import Graph, load_graph
 
@@ -28,6 +30,8 @@ class Step:
     title: str
     kind: str
     depth: int
+    #: The branch of the parent's node that it stands in.
+    branch: str | Promise = ""
 
     @property
     def badge(self) -> str:
@@ -58,7 +62,8 @@ class Steps:
         self.after = after
         self.more = rows[JOBS - 1].number if len(rows) > JOBS else None
         graph = _graph(execution)
-        self.rows = [_step(job, graph) for job in rows[:JOBS]]
+        branches = _branches(graph) if graph else {}
+        self.rows = [_step(job, graph, branches) for job in rows[:JOBS]]
 
 
 def _graph(execution: Execution) -> Graph | None:
@@ -69,14 +74,26 @@ def _graph(execution: Execution) -> Graph | None:
         return None
 
 
-def _step(job: Job, graph: Graph | None) -> Step:
+def _branches(graph: Graph) -> dict[int, str | Promise]:
+    """The label of the branch each node stands in, by node id."""
+    return {
+        inner.id: row.label
+        for node in graph.nodes.values()
+        if node.branches
+        for row in tree.branches(node)
+        if row.filled and row.index is not None
+        for inner in node.branches[row.index].line()
+    }
+
+
+def _step(job: Job, graph: Graph | None, branches: Mapping[int, str | Promise]) -> Step:
     node = graph.nodes.get(job.node_id) if graph and job.node_id else None
     if node is None:
         return Step(job, _("deleted node %s") % job.node_key, "", 0)
     depth, above = 0, node.parent
     while above is not None:
         depth, above = depth + 1, above.parent
-    return Step(job, node.title or node.key, node.type, min(depth, _DEEPEST))
+    return Step(job, node.title or node.key, node.type, min(depth, _DEEPEST), branches.get(node.id, ""))
 
 
 def page_facts(execution: Execution, site: str) -> Iterator[tuple[str, Any]]:

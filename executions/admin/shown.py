@@ -81,6 +81,15 @@ def moment(when: datetime | None) -> SafeString | str:
     return format_html('<time datetime="{}">{}</time>', local.isoformat(), f"{local:%Y-%m-%d %H:%M:%S}")
 
 
+def brief_moment(when: datetime) -> SafeString:
+    """For lists: without the year while it is this one; the whole is its title."""
+    local = timezone.localtime(when)
+    text = f"{local:%m-%d %H:%M:%S}" if local.year == timezone.localtime().year else f"{local:%Y-%m-%d %H:%M}"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), f"{local:%Y-%m-%d %H:%M:%S}", text
+    )
+
+
 def duration(begin: datetime | None, end: datetime | None) -> str:
     """From start to end, or to now while it lasts."""
     if begin is None:

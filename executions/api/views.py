@@ -113,5 +113,5 @@ class ExecuteView(RecordViewSet[Execution]):
         execution = dispatcher.run_now(workflow, {} if values is None else values, by=request.user)
         if execution is None:
             return Response({"execution": None})
-        names = self.asked_fields(shapes.ExecutionSerializer.light_fields())
+        names = self.asked_fields(shapes.ExecutionSerializer.Meta.fields)
         return Response({"execution": self.show(execution, names)}, status=201)

@@ -2,11 +2,13 @@
 
 import json
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import lru_cache
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.functions import Now
@@ -21,8 +23,15 @@ FORGOTTEN_AFTER = timedelta(days=1)
 NOTHING_HELD = "[]"
 
 
+@lru_cache(maxsize=1)
+def _token(pid: int) -> str:
+    """Tells a process from a dead one of the same number: containers start counting anew."""
+    return secrets.token_hex(4)
+
+
 def worker_name() -> str:
-    return f"{socket.gethostname()[:30]}:{os.getpid()}:{threading.get_native_id()}"
+    pid = os.getpid()
+    return f"{socket.gethostname()[:30]}:{pid}:{threading.get_native_id()}:{_token(pid)}"
 
 
 Pairs = Iterable[tuple[int, int]]
@@ -94,7 +103,7 @@ def _upsert(db: BaseDatabaseWrapper, held: Pairs) -> tuple[str, list[str]]:
 
 
 def _lives(worker: str) -> bool:
-    pid = int(worker.rsplit(":", 2)[1])
+    pid = int(worker.rsplit(":", 3)[1])
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

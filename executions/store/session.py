@@ -19,7 +19,7 @@ PEOPLE_WAIT = 2
 
 #: SQLSTATEs and MariaDB numbers that say "do it again": serialization, deadlock, lock time-outs, lost connections.
 _TRANSIENT_STATES = ("40001", "40P01", "55P03", "25P03")
-_TRANSIENT_NUMBERS = {1205, 1213, 1969, 2006, 2013, 4031}
+_TRANSIENT_NUMBERS = {1053, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 4031}
 
 
 def alias() -> str:
@@ -56,11 +56,20 @@ def segment() -> Iterator["Segment"]:
 def people() -> Iterator[None]:
     """A transaction of a person's operation; inside a host's own it is a savepoint. Its waits for locks are short."""
     db = connection()
+    inside = db.in_atomic_block
     with transaction.atomic(using=db.alias):
-        if db.vendor == "postgresql":
-            with db.cursor() as cursor:
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{PEOPLE_WAIT}s"])
+        if db.vendor != "postgresql":
+            yield
+            return
+        with db.cursor() as cursor:
+            cursor.execute("SELECT current_setting('lock_timeout')")
+            (before,) = cursor.fetchone()
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{PEOPLE_WAIT}s"])
         yield
+        if inside:
+            # The rest of the host's transaction waits as long as the host says; a rollback restores it too.
+            with db.cursor() as cursor:
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
 
 
 class Segment:

@@ -38,7 +38,8 @@ def insert(db: BaseDatabaseWrapper, model: type[models.Model], columns: Sequence
     names = ", ".join(db.ops.quote_name(column) for column in columns)
     with db.cursor() as cursor:
         if db.vendor == "postgresql":
-            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+            # Django translates the errors of statements, but not those of a COPY.
+            with db.wrap_database_errors, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
                 copy.write("".join(map(_copy_line, rows)))
             return
         marks = ", ".join(["%s"] * len(columns))

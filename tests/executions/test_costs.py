@@ -8,6 +8,7 @@ from executions.dispatcher import start
 from executions.drain import drain_all
 from executions.models import Execution
 from tests.building import build, fired
+from workflows.errors import Invalid
 from workflows.triggers import listening
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,3 +50,11 @@ def test_an_event_key_costs_one_statement_more(listened, django_assert_num_queri
     with transaction.atomic(), django_assert_num_queries(2):
         again = start(listened, {"data": {}}, event_key="delivery-1")
     assert again == Execution.objects.get(event_key="delivery-1")
+
+
+@pytest.mark.parametrize("event_key", ["", "x" * 256, "a\x00b", 7])
+def test_an_event_key_that_does_not_fit_is_refused_by_name(event_key):
+    with pytest.raises(Invalid) as refused:
+        start(build([]), {}, event_key=event_key)
+    assert refused.value.field == "event_key"
+    assert not Execution.objects.exists()

@@ -12,6 +12,7 @@ from django.db.models import Count, JSONField, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
@@ -48,13 +49,12 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
     form = WorkflowForm
     list_display = [
         "title",
-        "shown_name",
         "version",
-        "shown_type",
-        "shown_enabled",
         "shown_current",
+        "shown_enabled",
+        "shown_type",
         "executed",
-        "updated_at",
+        "shown_updated",
     ]
     list_filter = [CurrentFilter, "enabled", TypeFilter, "sync", "categories"]
     search_fields = ["id__exact", "title", "name", "key__exact"]
@@ -79,10 +79,6 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
         changelist.result_list = shown
         return changelist
 
-    @admin.display(description=gettext_lazy("name"), ordering="name")
-    def shown_name(self, workflow: Workflow) -> str:
-        return workflow.name or ""
-
     @admin.display(description=gettext_lazy("type"), ordering="type")
     def shown_type(self, workflow: Workflow) -> str:
         kind = triggers().get(workflow.type)
@@ -95,6 +91,11 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
     @admin.display(description=gettext_lazy("current"), boolean=True)
     def shown_current(self, workflow: Workflow) -> bool:
         return workflow.current is True
+
+    @admin.display(description=gettext_lazy("updated"), ordering="updated_at")
+    def shown_updated(self, workflow: Workflow) -> str:
+        local = timezone.localtime(workflow.updated_at)
+        return format_html('<time datetime="{}">{}</time>', local.isoformat(), f"{local:%Y-%m-%d %H:%M}")
 
     @admin.display(description=pgettext_lazy("count", "executions"))
     def executed(self, workflow: Workflow) -> int:

@@ -1,4 +1,5 @@
 import pytest
+from django.contrib.messages import get_messages
 
 from executions import dispatcher
 from executions.admin import operating
@@ -128,7 +129,7 @@ def test_the_page_shows_context_output_error_and_jobs_in_order(pages):
         "a line",
         '"message": "first"',
         "attempt 2",
-        "in 1",
+        "in #1: Branch 1",
     ):
         assert part in shown
     assert shown.index("parallel parallel") < shown.index("calculation calculation")
@@ -209,8 +210,10 @@ def test_pause_and_resume(pages):
 
 def test_rerun(pages):
     execution = run(build([SUM]))
-    act(pages(), "rerun_selected", execution)
-    assert Execution.objects.latest("pk").rerun_of_id == execution.pk
+    [message] = act(pages(), "rerun_selected", execution)
+    again = Execution.objects.latest("pk")
+    assert again.rerun_of_id == execution.pk
+    assert f'Rerun: #{execution.pk} as <a href="/admin/executions/execution/{again.pk}/change/">' in message
 
 
 def test_deletion_counts_first_and_refuses_what_runs(pages):
@@ -219,7 +222,9 @@ def test_deletion_counts_first_and_refuses_what_runs(pages):
         job(execution, execution.jobs.count() + 1)
     page = pages()
     page.post(LIST, action="delete_selected", _selected_action=[ended.pk, queued.pk, running.pk], status=200)
-    assert "3 executions go, with 3 jobs." in words(page.answer.content.decode())
+    shown = words(page.answer.content.decode())
+    assert "2 executions go, with 2 jobs." in shown
+    assert "1 runs or waits and is refused" in shown
     messages = act(page, "delete_selected", ended, queued, running, confirmed="yes")
     assert messages == ["Deleted 2 executions.", f"Refused. #{running.pk}: It is running or waiting; cancel it first."]
     assert list(Execution.objects.all()) == [running]
@@ -239,8 +244,8 @@ def test_the_list_of_jobs_to_delete_is_never_loaded(pages, django_assert_num_que
     for number in range(1, 30):
         job(execution, number)
     page = pages()
-    # Session, user, run, count of its jobs.
-    with django_assert_num_queries(4):
+    # Session, user, run, count of what is refused, capped count of the jobs.
+    with django_assert_num_queries(5):
         page.get("executions_execution_delete", execution.pk)
 
 
@@ -255,7 +260,7 @@ def test_deletion_on_the_page(pages):
 @pytest.mark.parametrize(
     ("columns", "offered"),
     [
-        ({"status": 0}, {"cancel", "pause", "rerun", "delete"}),
+        ({"status": 0}, {"cancel", "pause", "rerun"}),
         ({"status": None}, {"cancel", "pause", "delete"}),
         ({"status": 1}, {"rerun", "delete"}),
     ],
@@ -307,6 +312,28 @@ def test_run_now_runs_and_shows_the_run(pages):
     execution = Execution.objects.get()
     assert page.answer.url.endswith(f"/execution/{execution.pk}/change/")
     assert (execution.context, execution.manually, execution.created_by.username) == ({"a": 1}, True, "boss")
+
+
+@pytest.mark.parametrize(
+    ("status", "level", "end"),
+    [(1, "success", "."), (0, "success", "."), (-2, "warning", ", which ended as Error. It broke.")],
+)
+def test_run_now_tells_what_the_run_came_to(pages, monkeypatch, status, level, end):
+    workflow, page = build([SUM]), pages()
+    execution = run(workflow, status=status, error="It broke." if status < 0 else None)
+    monkeypatch.setattr(dispatcher, "run_now", lambda *args, **kwargs: execution)
+    page.post("executions_execution_run", workflow.pk, values="")
+    [message] = get_messages(page.answer.wsgi_request)
+    assert message.level_tag == level
+    assert str(message) == f"Ran “{workflow}” as #{execution.pk}{end}"
+
+
+def test_a_count_of_jobs_to_delete_ends_at_the_cap(pages, monkeypatch):
+    monkeypatch.setattr("executions.admin.executions.COUNTED", 2)
+    execution = run()
+    for number in (1, 2, 3):
+        job(execution, number)
+    assert "with more than 2 jobs." in words(pages().get("executions_execution_delete", execution.pk))
 
 
 def test_run_now_tells_what_is_wrong(pages, monkeypatch):

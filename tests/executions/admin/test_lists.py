@@ -4,6 +4,7 @@ import pytest
 from django.utils import timezone
 
 from tests.executions.rows import run
+from tests.pages import words
 from workflows.models import Workflow
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +38,8 @@ def shown(page, rows, query):
         ("?status=started", "c"),
         ("?status=error", "d"),
         ("?status=paused", "c"),
-        ("?status=nope", "edcba"),
+        ("?status=nope", ""),
+        ("?status=", "edcba"),
         ("?workflow=kay", "ba"),
         ("?workflow=big", "ba"),
         ("?workflow=orders", "ba"),
@@ -70,3 +72,8 @@ def test_the_text_filter_keeps_the_others(pages, rows):
     assert '<input type="hidden" name="status" value="queued">' in text
     assert '<input type="hidden" name="q" value="b">' in text
     assert 'name="workflow" value="kay"' in text
+
+
+def test_a_status_that_is_none_finds_nothing_and_is_told_the_known_ones(pages, rows):
+    text = words(pages().get("executions_execution_changelist", query="?status=nope"))
+    assert "There is no status 'nope'; there are queued, paused, started, resolved" in text

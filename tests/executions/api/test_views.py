@@ -91,9 +91,11 @@ def test_an_id_that_is_none_is_not_found(client, method, path, pk):
 
 def test_execute_answers_the_run(client):
     workflow = build(steps("sum"))
-    answer = client()("POST", f"workflows/{workflow.pk}/execute/", {"values": {"a": 1}}, status=201)["execution"]
+    api = client()
+    answer = api("POST", f"workflows/{workflow.pk}/execute/", {"values": {"a": 1}}, status=201)["execution"]
     execution = Execution.objects.get()
-    assert answer["id"] == execution.pk
+    assert answer == api("GET", f"executions/{execution.pk}/")
+    assert {"context", "output", "stack"} <= set(answer)
     assert (execution.context, execution.manually, execution.created_by.username) == ({"a": 1}, True, "boss")
 
 
