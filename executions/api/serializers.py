@@ -1,8 +1,11 @@
 """Runs and jobs as JSON, and the shapes of what clients may send."""
 
+from typing import Any
+
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from executions.api.statuses import job_status_name, status_name
+from executions.api.statuses import JOB_STATUSES, job_status_name, status_name
 from executions.models import Execution, Job
 from workflows.api.pagination import MAX_NUMBER
 from workflows.api.serializers import Input, RecordSerializer, StorableJSONField
@@ -71,11 +74,21 @@ class Rerun(Input):
     node_id = serializers.IntegerField(min_value=0, max_value=MAX_NUMBER, required=False, allow_null=True)
 
 
+class JobStatusField(serializers.IntegerField):
+    """A status by name or number, as the filters take it."""
+
+    default_error_messages = {"invalid": gettext_lazy("Give a status by its name or as a whole number.")}
+
+    def to_internal_value(self, data: Any) -> int:
+        named = JOB_STATUSES.get(data.strip().lower()) if isinstance(data, str) else None
+        return super().to_internal_value(data if named is None else named)
+
+
 class CompleteJob(Input):
     result = StorableJSONField(required=False, allow_null=True)
-    status = serializers.IntegerField(min_value=1, max_value=2**15 - 1, required=False, default=JobStatus.RESOLVED)
+    status = JobStatusField(min_value=1, max_value=2**15 - 1, required=False, default=JobStatus.RESOLVED)
 
 
 class FailJob(Input):
     result = StorableJSONField(required=False, allow_null=True)
-    status = serializers.IntegerField(min_value=-(2**15), max_value=-1, required=False, default=JobStatus.FAILED)
+    status = JobStatusField(min_value=-(2**15), max_value=-1, required=False, default=JobStatus.FAILED)

@@ -1,10 +1,14 @@
-"""The addresses of runs, jobs, and of running a workflow; include them beside those of `workflows`."""
+"""The addresses of runs, jobs, and of running a workflow; include them after those of `workflows`.
+
+Their last line answers for every address below that neither knows, so whatever shares the prefix goes before.
+"""
 
 from django.urls import re_path
 
 from executions.api import views
 from workflows import registries
 from workflows.api.routers import OptionalSlashRouter
+from workflows.api.views import UnknownView
 
 router = OptionalSlashRouter()
 router.register("executions", views.ExecutionViewSet, basename="sluice-execution")
@@ -20,4 +24,5 @@ urlpatterns = [
         name="sluice-workflow-execute",
     ),
     *router.urls,
+    re_path(r"^", UnknownView.as_view(), name="sluice-unknown"),
 ]

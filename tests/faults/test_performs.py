@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
 
 from config.shop.models import Customer
 from executions import operations, performers
@@ -15,6 +15,7 @@ from executions.drain import drain
 from executions.models import Execution, Job
 from executions.performers import attempt, begin, perform, record
 from executions.store import claims, session
+from executions.store.side import close_side
 from tests.building import build
 from tests.faults import checker
 from workflows.instructions.base import Outcome
@@ -374,13 +375,21 @@ def test_many_calls_are_made_at_once(acts, settle):
     settle()
 
 
+def in_a_thread(work, *arguments) -> None:
+    try:
+        work(*arguments)
+    finally:
+        close_side()
+        connections.close_all()
+
+
 def test_a_slow_call_does_not_hold_up_those_that_come_due_meanwhile(acts, settings, settle):
     settings.SLUICE = {"DRAIN_SECONDS": 0.2}
     over = threading.Event()
     acts["slow"] = lambda step: Outcome(result=over.wait(10))
     slow = start(build([("t-call", {"act": "slow"})]), {})
     drain("sluice")
-    performer = threading.Thread(target=perform, args=("sluice",))
+    performer = threading.Thread(target=in_a_thread, args=(perform, "sluice"))
     performer.start()
     try:
         time.sleep(0.6)

@@ -20,12 +20,14 @@ from workflows.admin import schemas, tree
 from workflows.admin.base import STYLES, CappedPaginator, ModelAdmin, form_page, require
 from workflows.admin.forms import JsonField, OperationForm, pretty
 from workflows.errors import SluiceError
-from workflows.graph import Graph
+from workflows.graph import Graph, GraphNode
 from workflows.instructions import get_instruction, instructions
 from workflows.models import Node, Workflow
 
 _EDITED = ("title", "config", "policy")
 _READ = ("title", "shown_config", "shown_policy")
+#: Stands for a place to be chosen where the one that was asked for is gone.
+_NO_PLACE = "-"
 
 
 class NodeForm(OperationForm):
@@ -43,6 +45,12 @@ class PlaceForm(forms.Form):
     def __init__(self, *args: Any, places: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["place"].choices = places  # type: ignore[attr-defined]
+
+    def clean_place(self) -> str:
+        place: str = self.cleaned_data["place"]
+        if place == _NO_PLACE:
+            raise forms.ValidationError(_("Choose where the node shall stand."))
+        return place
 
 
 class NewNodeForm(PlaceForm):
@@ -78,6 +86,11 @@ class DeleteBranchForm(forms.Form):
         required=False,
         help_text=gettext_lazy("Branches with a higher number move down by one."),
     )
+
+    def __init__(self, *args: Any, shifts: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not shifts:
+            del self.fields["shift"]
 
 
 class NodeAdmin(ModelAdmin[Node]):
@@ -128,10 +141,10 @@ class NodeAdmin(ModelAdmin[Node]):
         return super().has_delete_permission(request, obj) and not (obj is not None and obj.workflow.frozen)
 
     def get_fields(self, request: HttpRequest, obj: Node | None = None) -> Any:
-        return _EDITED if self.has_change_permission(request, obj) else _READ
+        return ("key", *(_EDITED if self.has_change_permission(request, obj) else _READ))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Node | None = None) -> tuple[str, ...]:
-        return () if self.has_change_permission(request, obj) else _READ
+        return ("key",) if self.has_change_permission(request, obj) else ("key", *_READ)
 
     def get_form(self, request: HttpRequest, obj: Node | None = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
@@ -185,6 +198,10 @@ class NodeAdmin(ModelAdmin[Node]):
         kind = instructions().get(request.GET.get("type", ""))
         places = self._places(workflow)
         given = {"place": request.GET.get("place", "")}
+        if request.POST.get("place", given["place"]) not in dict(places):
+            if request.method == "GET":
+                messages.warning(request, _("The place the link named is gone; choose another."))
+            places, given = [(_NO_PLACE, "---------"), *places], {"place": _NO_PLACE}
         if kind is None:
             form: forms.Form = PlaceForm(initial=given, places=places)
             return self._page(request, workflow, _("Add a node"), form, _never, _("Continue"), groups=kind_groups(),
@@ -247,14 +264,17 @@ class NodeAdmin(ModelAdmin[Node]):
         node = self._node(pk)
         place = self._graph(node.workflow).nodes[pk]
         label = next((row.label for row in tree.branches(place) if row.index == index), index)
-        form = DeleteBranchForm(request.POST if request.method == "POST" else None)
+        # Only kinds whose branches are numbered in a row can close a gap.
+        shifts = getattr(instructions().get(node.type), "shifts", False)
+        form = DeleteBranchForm(request.POST if request.method == "POST" else None, shifts=shifts)
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:
-            editing.remove_branch(node, index, shift=cleaned["shift"], by=request.user)
+            editing.remove_branch(node, index, shift=cleaned.get("shift", False), by=request.user)
             return self._done(request, node.workflow, _("Deleted branch “%s”.") % label)
 
         title = _("Delete branch “%(label)s” of “%(node)s”?") % {"label": label, "node": node}
-        return self._page(request, node.workflow, title, form, run, _("Delete branch"), danger=True)
+        lost = _names(place, index)
+        return self._page(request, node.workflow, title, form, run, _("Delete branch"), danger=True, lost=lost)
 
     def workflow_url(self, pk: int) -> str:
         return reverse("admin:workflows_workflow_change", args=[pk], current_app=self.admin_site.name)
@@ -295,6 +315,15 @@ class NodeAdmin(ModelAdmin[Node]):
 
 def _never(cleaned: Mapping[str, Any]) -> HttpResponse:
     raise Http404
+
+
+def _names(place: GraphNode, index: int) -> list[str]:
+    """The nodes of a branch, those in their own branches as well."""
+    head = place.branches.get(index)
+    if head is None:
+        return []
+    found = [inner for node in head.line() for inner in (node, *node.below())]
+    return [tree.Row(0, node).name for node in found]
 
 
 def kind_groups() -> list[tuple[str, list[Any]]]:

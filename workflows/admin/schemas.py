@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
 from pydantic import BaseModel
+
+from workflows.admin.forms import pretty
+from workflows.collections import reference, usable_models
+from workflows.triggers.base import Trigger
+from workflows.triggers.collection import CollectionConfig
 
 _EMPTY: dict[str, Any] = {
     "string": "",
@@ -27,6 +33,17 @@ def skeleton(config: type[BaseModel]) -> dict[str, Any]:
     whole = schema(config)
     example = _example(whole, whole.get("$defs", {}), _DEPTH)
     return example if isinstance(example, dict) else {}
+
+
+def trigger_example(kind: Trigger[Any]) -> tuple[str, str]:
+    """(JSON, what its numbers mean) of a configuration that works in this project."""
+    example = skeleton(kind.Config)
+    if not issubclass(kind.Config, CollectionConfig):
+        return pretty(example), ""
+    own = [model for model in usable_models() if not model.__module__.startswith("django.")]
+    for model in (own or usable_models())[:1]:
+        example.update(collection=reference(model), mode=3)
+    return pretty(example), _("mode is 1 for created, 2 for changed, 3 for created or changed, 4 for deleted.")
 
 
 def _example(part: Mapping[str, Any], defs: Mapping[str, Any], depth: int) -> Any:

@@ -49,8 +49,7 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
     form = WorkflowForm
     list_display = [
         "title",
-        "version",
-        "shown_current",
+        "shown_version",
         "shown_enabled",
         "shown_type",
         "executed",
@@ -87,6 +86,12 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
     @admin.display(description=gettext_lazy("enabled"), ordering="enabled")
     def shown_enabled(self, workflow: Workflow) -> str:
         return enabled_badge(workflow)
+
+    @admin.display(description=gettext_lazy("version"), ordering="version")
+    def shown_version(self, workflow: Workflow) -> str:
+        if workflow.current:
+            return str(workflow.version)
+        return format_html('{} <span class="sluice-quiet">{}</span>', workflow.version, _("(not current)"))
 
     @admin.display(description=gettext_lazy("current"), boolean=True)
     def shown_current(self, workflow: Workflow) -> bool:
@@ -223,7 +228,7 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
         obj: Workflow | None = None,
     ) -> HttpResponse:
         if obj is None:
-            context["kinds"] = [(kind, pretty(schemas.skeleton(kind.Config))) for kind in triggers().values()]
+            context["kinds"] = [(kind, *schemas.trigger_example(kind)) for kind in triggers().values()]
         else:
             # A form that was refused has left its values on `obj`.
             workflow = obj if request.method == "GET" else Workflow.objects.get(pk=obj.pk)

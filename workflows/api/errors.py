@@ -48,7 +48,7 @@ def _flatten(detail: Any, path: str = "") -> Iterator[dict[str, Any]]:
         for index, value in enumerate(detail):
             yield from _flatten(value, path if isinstance(value, str) else f"{path}.{index}" if path else str(index))
     else:
-        yield _entry(path, getattr(detail, "code", "invalid"), detail)
+        yield _entry(path, getattr(detail, "code", None) or "invalid", detail)
 
 
 def _entry(field: str | None, code: str, message: Any) -> dict[str, Any]:

@@ -177,6 +177,13 @@ class NodePlace(Input):
     upstream = _place()
     branch_index = serializers.IntegerField(min_value=-(2**31), max_value=2**31 - 1, allow_null=True, required=False)
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("branch_index") is not None and attrs.get("upstream") is None:
+            raise serializers.ValidationError(
+                {"branch_index": _("Name the branching node as upstream, or leave branch_index out.")}
+            )
+        return attrs
+
 
 class NodeChange(Input):
     shown = NodeSerializer.Meta.fields

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import NoReverseMatch
+from django.utils.translation import gettext as _
 from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -16,6 +18,7 @@ from workflows.api import serializers as shapes
 from workflows.api.base import OurView, RecordViewSet, missing, to_id
 from workflows.api.filtersets import CategoryFilter, NodeFilter, WorkflowFilter
 from workflows.api.pagination import whole_number
+from workflows.errors import NotFound
 from workflows.models import Category, Node, Workflow
 
 
@@ -33,6 +36,13 @@ class RootView(OurView):
                 # Registered by an app whose addresses this project does not include.
                 continue
         return Response(found)
+
+
+class UnknownView(OurView):
+    """What no address of this API matched, in the shape of its other errors."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NotFound(_("There is no address %s here.") % request.path[:200])
 
 
 class WorkflowViewSet(RecordViewSet[Workflow]):

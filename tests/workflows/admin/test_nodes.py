@@ -3,6 +3,7 @@ from django.utils import timezone
 
 from tests.pages import words
 from tests.workflows.kinds import outline, plant, spare
+from workflows.instructions import get_instruction
 from workflows.models import Node
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("registered")]
@@ -118,9 +119,10 @@ def test_deletion_lets_choose_which_branch_stays(pages, keep, after):
 
 
 @pytest.mark.parametrize(("data", "after"), [({}, "A(1: c)"), ({"shift": "on"}, "A(0: c)")])
-def test_a_branch_is_deleted_with_or_without_its_gap(pages, data, after):
+def test_a_branch_is_deleted_with_or_without_its_gap(pages, monkeypatch, data, after):
     workflow = spare()
     nodes = plant(workflow, "A(0: b; 1: c)")
+    monkeypatch.setattr(type(get_instruction(nodes["A"].type)), "shifts", True, raising=False)
     page = pages()
     assert "Branch 0" in page.get("workflows_node_branch_delete", nodes["A"].pk, 0)
     page.post("workflows_node_branch_delete", nodes["A"].pk, 0, **data)
@@ -219,3 +221,45 @@ def test_buttons_are_guarded_against_other_sites(pages):
     page.http.handler.enforce_csrf_checks = True
     for path in (f"workflow/{workflow.pk}/enable/", f"node/to/{workflow.pk}/"):
         assert page.http.post(f"/admin/workflows/{path}").status_code == 403
+
+
+@pytest.mark.parametrize("shifts", [True, False])
+def test_closing_the_gap_is_offered_only_where_the_kind_can(pages, monkeypatch, shifts):
+    nodes = plant(spare(), "A(0: b; 1: c)")
+    monkeypatch.setattr(type(get_instruction(nodes["A"].type)), "shifts", shifts, raising=False)
+    text = pages().get("workflows_node_branch_delete", nodes["A"].pk, 0)
+    assert ('name="shift"' in text) == shifts
+
+
+def test_the_nodes_that_go_with_a_branch_are_named(pages):
+    nodes = plant(spare(), "a B(0: first C(0: inner) last; 1: other) d")
+    text = words(pages().get("workflows_node_branch_delete", nodes["B"].pk, 0))
+    assert "4 nodes go: first C inner last" in text
+    assert "other" not in text
+
+
+@pytest.mark.parametrize("kind", ["", "t-plain"])
+def test_a_place_that_is_gone_is_told_and_nothing_is_chosen_for_it(pages, kind):
+    workflow = spare()
+    plant(workflow, "a")
+    page = pages()
+    text = page.get(ADD, workflow.pk, query=f"?type={kind}&place=999999")
+    assert "The place the link named is gone" in text
+    assert '<option value="-" selected>' in text
+    assert "The place" not in page.get(ADD, workflow.pk, query=f"?type={kind}&place=")
+
+
+def test_no_node_is_added_before_a_place_is_chosen(pages):
+    workflow = spare()
+    plant(workflow, "a")
+    page = pages()
+    query = "?type=t-plain&place=999999"
+    assert "Choose where the node shall stand." in page.errors(ADD, workflow.pk, query=query, **form(place="-"))
+    assert outline(workflow) == "a"
+    page.post(ADD, workflow.pk, query=query, **form(place=""))
+    assert outline(workflow) == "x a"
+
+
+def test_the_page_shows_the_key(pages):
+    node = plant(spare(), "a")["a"]
+    assert f'<div class="readonly">{node.key}</div>' in pages().get(CHANGE, node.pk)

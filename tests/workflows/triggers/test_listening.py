@@ -29,6 +29,12 @@ def other_process_changes(**columns):
     Generation.objects.update_or_create(defaults={"number": 1_000_000}, pk=1)
 
 
+@pytest.fixture
+def private_cache(settings):
+    """Without a shared cache the number stands in its row."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+
 @pytest.mark.django_db
 def test_a_change_is_seen_at_once_in_a_test_case():
     workflow = make()
@@ -70,7 +76,7 @@ def test_a_change_is_seen_with_its_commit_and_not_before():
 
 
 @pytest.mark.django_db
-def test_other_processes_changes_are_seen_after_the_interval(settings, monkeypatch):
+def test_other_processes_changes_are_seen_after_the_interval(settings, private_cache, monkeypatch):
     clock = [1000.0]
     monkeypatch.setattr(listening.time, "monotonic", lambda: clock[0])
     settings.SLUICE = {"REFRESH_SECONDS": 5}
@@ -96,7 +102,7 @@ def test_within_the_interval_nothing_is_read(settings, django_assert_num_queries
 
 
 @pytest.mark.django_db
-def test_an_interval_of_zero_looks_every_time(settings, django_assert_num_queries):
+def test_an_interval_of_zero_looks_every_time(settings, private_cache, django_assert_num_queries):
     settings.SLUICE = {"REFRESH_SECONDS": 0}
     listening.refresh(force=True)
     # The number, in a savepoint of the test's transaction.
