@@ -15,13 +15,20 @@ LOOK_AGAIN_SECONDS = 0.2
 def drain(queue: str, *, seconds: float | None = None) -> int:
     """Runs what is due, for at most `seconds` (DRAIN_SECONDS); answers how many claimed runs it worked on."""
     until = time.monotonic() + (conf().DRAIN_SECONDS if seconds is None else seconds)
-    wakeup.clear_mark(queue)
     work = _Work(queue)
+    marked = True
     with session.bounded_session():
-        while heads := claims.heads(queue):
+        while True:
+            heads = claims.heads(queue)
             # The class whose head is older goes first. What is due may all be held by others: then this drain is over.
-            if not any(work.on(solo, until) for solo in sorted(heads, key=lambda each: heads[each])):
+            worked = any(work.on(solo, until) for solo in sorted(heads, key=lambda each: heads[each]))
+            if not worked and not marked:
                 break
+            if marked:
+                # Cleared before the last look, not before the first: who came by in between finds the mark and sends
+                # nothing, but is seen by that look.
+                wakeup.clear_mark(queue)
+                marked = False
             if time.monotonic() >= until:
                 wakeup.send(queue, whatever_the_mark=True)
                 break
@@ -60,7 +67,7 @@ class _Work:
             if not self._asked_for_help and (claims_made > 1 or worked.claimed >= conf().BATCH):
                 # There is more than one claim's worth: another slot may help.
                 self._asked_for_help = True
-                wakeup.send(self.queue)
+                wakeup.send(self.queue, whatever_the_mark=True)
             if time.monotonic() >= again or (not solo and worked.claimed < conf().BATCH):
                 break
         return self.done - before

@@ -115,7 +115,7 @@ def perform_one(execution_id: int, job_id: int) -> None:
 
 def begin(execution_id: int, job_id: int) -> Call | None:
     """Locks the run, then notes that the job's next attempt is under way. None where there is nothing to call."""
-    with session.segment():
+    with session.segment(claims=True):
         claimed = claims.claim_one(execution_id)
         if not claimed.runs or claimed.clock is None:
             return None
@@ -172,7 +172,9 @@ def attempt(call: Call) -> Outcome:
             return node.instruction.perform(call.step)
     except Exception as error:
         if not isinstance(error, SluiceError):
-            logger.info("A call of execution %s failed.", call.run.id, exc_info=error)
+            kind, text = type(error).__name__, " ".join(str(error).split())
+            logger.info("A call of execution %s failed: %s: %s", call.run.id, kind, text)
+            logger.debug("The traceback of that call of execution %s:", call.run.id, exc_info=error)
         return _failure(error)
 
 

@@ -133,7 +133,8 @@ class Processor:
             elif wait == Wait.CALL:
                 self._lost(job)
             elif wait == Wait.OUTSIDE:
-                self.complete(job, Outcome(status=JobStatus.ABORTED, result={"message": _("Nobody answered in time.")}))
+                late = {"message": _("Nobody answered in time.")}
+                self.complete(job, Outcome(status=JobStatus.ABORTED, result=late, timed_out=True))
 
     def _move_run(self, node_id: int, upstream: int | None, parent: int | None, number: int | None = None) -> None:
         if self.decided(parent):
@@ -153,6 +154,8 @@ class Processor:
         # A kind that looks at its own job needs one; the others get it when they have an outcome.
         step = self._step(node, parent, job, previous)
         outcome = self._call(node, effect, "perform" if effect is Effect.EXTERNAL else "run", step)
+        if outcome.status < 0 and outcome.input is None:
+            outcome.input = step.input
         if job is None:
             started = step.now
             job = run.add_job(node.id, node.key, parent, upstream, started)
@@ -213,10 +216,13 @@ class Processor:
             return self._error(error)
 
     def _error(self, error: BaseException) -> Outcome:
+        kind = type(error).__name__
+        text = str(error) or kind
         if not isinstance(error, Invalid):
-            logger.info("A step of execution %s failed.", self.run.id, exc_info=error)
-        text = str(error) or type(error).__name__
-        return Outcome(status=JobStatus.ERROR, result={"message": text, "type": type(error).__name__})
+            # An error's text may have lines of its own; the line at INFO stays one.
+            logger.info("A step of execution %s failed: %s: %s", self.run.id, kind, " ".join(text.split()))
+            logger.debug("The traceback of that step of execution %s:", self.run.id, exc_info=error)
+        return Outcome(status=JobStatus.ERROR, result={"message": text, "type": kind})
 
     def step(self, job: RunJob) -> Step:
         """What a performer of this job is handed."""

@@ -58,7 +58,7 @@ def run_batch(queue: str, *, since: datetime | None = None) -> Worked:
         ids, since = [execution_id for execution_id, _ in due], None
     runs: list[Run] = []
     try:
-        with session.segment(), _noted():
+        with session.segment(claims=True), _noted():
             claimed = claims.claim(queue, solo=False, limit=limit, since=since, ids=ids)
             runs = claimed.runs
             if not runs or claimed.clock is None:
@@ -114,7 +114,7 @@ def _solo_segment(take: Callable[[], claims.Claimed]) -> Worked:
     run: Run | None = None
     sqlite = session.vendor() == "sqlite"
     try:
-        with session.segment(), _noted():
+        with session.segment(claims=True), _noted():
             claimed = take()
             if not claimed.runs or claimed.clock is None:
                 return Worked()
@@ -256,7 +256,7 @@ def _processor(run: Run, clock: CarriedClock, enough: Callable[[bool], bool]) ->
 def _end_in_error(run: Run, error: Exception) -> None:
     """A run alone that can't be written ends with that text, in a transaction of its own."""
     logger.error("Execution %s could not be written and ends in ERROR.", run.id, exc_info=error)
-    with session.segment():
+    with session.segment(claims=True):
         claimed = claims.claim_one(run.id, turn=run.turn)
         for again in claimed.runs:
             assert claimed.clock is not None
@@ -284,7 +284,7 @@ def _put_off(run: Run | None, error: BaseException) -> None:
     if run is None:
         return
     try:
-        with session.segment():
+        with session.segment(claims=True):
             claimed = claims.claim_one(run.id, turn=run.turn)
             for again in claimed.runs:
                 assert claimed.clock is not None

@@ -103,8 +103,10 @@ def field_value(item: "Field[Any, Any]", raw: Any, *, path: str) -> Any:
     except (ValidationError, ValueError, TypeError, OverflowError, InvalidOperation) as error:
         sentence = " ".join(error.messages) if isinstance(error, ValidationError) else ""
         raise Invalid(
-            _("%(value)r does not fit the field %(field)s of %(model)s. %(why)s").strip()
-            % {"value": _short(raw), "field": key_of(item), "model": reference(item.model), "why": sentence},
+            (
+                _("%(value)r does not fit the field %(field)s of %(model)s. %(why)s")
+                % {"value": _short(raw), "field": key_of(item), "model": reference(item.model), "why": sentence}
+            ).strip(),
             field=path,
         ) from error
 

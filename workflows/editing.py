@@ -124,9 +124,18 @@ def remove_node(node: Node, *, keep_branch: int | None = None, by: Any = None) -
 
 
 def remove_branch(node: Node, index: int, *, shift: bool = False, by: Any = None) -> None:
-    """Removes all nodes of a branch; `shift` then lowers the higher indexes by one, also if the branch was empty."""
+    """Removes all nodes of a branch; `shift` then lowers the higher indexes by one, also if the branch was empty.
+
+    Only kinds whose branches are mere places take `shift`: elsewhere a number says which case it is.
+    """
     with _editing(node.workflow_id, by) as links:
         row = links.get(node.pk)
+        if shift and not get_instruction(row.type).shifts:
+            raise Invalid(
+                _("The branches of node %s have fixed meanings, so none can close the gap; remove it without shift.")
+                % row,
+                field="shift",
+            )
         links.remove_branch(row, _index(index, "branch_index"), shift=shift)
 
 

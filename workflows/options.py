@@ -14,11 +14,11 @@ class WorkflowOptions(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow", frozen=True)
 
-    #: Milliseconds a run may take from its first start; 0 is no limit.
+    #: Milliseconds a run may take from its first start; 0, a number below 0 and a text are no limit.
     timeout: Annotated[int, Field(ge=0, le=180 * 86_400_000)] = 0
     #: How often this version may stand among the ancestors of its own runs.
     stack_limit: Annotated[int, Field(ge=1, le=100)] = 1
-    #: Final statuses whose runs are deleted as soon as they end.
+    #: Final statuses whose runs are deleted as soon as they end; unknown ones are ignored.
     delete_execution_on_status: list[int] = []
     #: Days an ended run is kept; None leaves it to SLUICE["RETENTION_DAYS"].
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None

@@ -15,7 +15,7 @@ from executions.models import Execution, Job
 from executions.run import CarriedClock, Run, RunJob
 from executions.statuses import ExecutionStatus
 from executions.store import sql
-from executions.store.session import alias, as_time, connection
+from executions.store.session import BOUNDS, alias, as_time, connection
 from workflows.statuses import JobStatus
 
 _RUN_COLUMNS = (
@@ -75,7 +75,8 @@ def _select(vendor: str, lock: str, where: str) -> str:
     context = "context::text" if vendor == "postgresql" else "context"
     # The moment of the claim, not of its transaction's start: it may have waited for the lock in between.
     now = "clock_timestamp()" if vendor == "postgresql" else sql.NOW[vendor]
-    return f"SELECT {columns}, {context}, {now} FROM executions_execution WHERE {where}{lock}"
+    bounds = f", {BOUNDS}" if vendor == "postgresql" and lock.endswith("SKIP LOCKED") else ", NULL"
+    return f"SELECT {columns}, {context}, {now}{bounds} FROM executions_execution WHERE {where}{lock}"
 
 
 def _lock(db: BaseDatabaseWrapper, *, wait: bool) -> str:
@@ -94,7 +95,7 @@ def _runs(where: str, parameters: Sequence[Any], *, wait: bool = False) -> Claim
     if not rows:
         return Claimed([])
     as_value = _raw if db.vendor == "postgresql" else _converted
-    return Claimed([_run(as_value(row)) for row in rows], CarriedClock(as_time(rows[0][-1])))
+    return Claimed([_run(as_value(row)) for row in rows], CarriedClock(as_time(rows[0][-2])))
 
 
 #: Columns that come as JSON text from a raw cursor, and those that come as naive times or text on SQLite and MariaDB.
@@ -126,7 +127,7 @@ def _run(row: Sequence[Any]) -> Run:
     (pk, workflow_id, key, status, turn, queue, solo, agenda, reason, error, stack,
      parent_execution_id, parent_job, lane,
      parked, paused_at, priority, crashes, due_at, started_at, expires_at, ended_at, created_by_id,
-     context, _) = row  # fmt: skip
+     context, _, _) = row  # fmt: skip
     run = Run(pk, workflow_id, key, status, turn, queue, solo, deque(agenda or ()), _reader)
     run.reason = reason
     run.error = error

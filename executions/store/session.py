@@ -36,13 +36,17 @@ def vendor() -> str:
 
 
 @contextmanager
-def segment() -> Iterator["Segment"]:
-    """One engine transaction. An error of the host's own hooks after the commit is logged, not raised."""
+def segment(*, claims: bool = False) -> Iterator["Segment"]:
+    """One engine transaction. An error of the host's own hooks after the commit is logged, not raised.
+
+    `claims`: its first statement is a claim, which bounds the transaction itself.
+    """
     db = connection()
     committed = Segment()
     try:
         with transaction.atomic(using=db.alias, durable=not in_test_transaction(db)):
-            _bound_transaction(db)
+            if not claims:
+                _bound_transaction(db)
             # Registered first, so that it runs before any hook of the host that may fail.
             transaction.on_commit(committed.mark, using=db.alias)
             yield committed
@@ -92,16 +96,20 @@ def in_test_transaction(db: BaseDatabaseWrapper) -> bool:
     return any(getattr(block, "_from_testcase", False) for block in getattr(db, "atomic_blocks", ()))
 
 
+_BOUNDS = {
+    "statement_timeout": f"{FREED_AFTER}s",
+    "lock_timeout": f"{PEOPLE_WAIT}s",
+    "idle_in_transaction_session_timeout": f"{FREED_AFTER}s",
+    "client_connection_check_interval": "10s",
+}
+#: PostgreSQL: an expression that bounds the transaction it is evaluated in; claims carry it and save a round trip.
+BOUNDS = "(SELECT " + " || ".join(f"set_config('{name}', '{value}', true)" for name, value in _BOUNDS.items()) + ")"
+
+
 def _bound_transaction(db: BaseDatabaseWrapper) -> None:
-    if db.vendor != "postgresql":
-        return
-    with db.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),"
-            " set_config('idle_in_transaction_session_timeout', %s, true),"
-            " set_config('client_connection_check_interval', '10s', true)",
-            [f"{FREED_AFTER}s", f"{PEOPLE_WAIT}s", f"{FREED_AFTER}s"],
-        )
+    if db.vendor == "postgresql":
+        with db.cursor() as cursor:
+            cursor.execute(f"SELECT {BOUNDS}")
 
 
 _MYSQL_BOUNDS = {

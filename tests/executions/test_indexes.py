@@ -68,7 +68,7 @@ def plan_of(query) -> str:
     seen: list[tuple[str, object]] = []
 
     def spy(execute, sql, params, many, context):
-        if sql.lstrip().startswith(("SELECT", "(SELECT")) and "set_config" not in sql:
+        if sql.lstrip().startswith(("SELECT", "(SELECT")) and not sql.startswith("SELECT (SELECT set_config"):
             seen.append((sql, params))
         return execute(sql, params, many, context)
 

@@ -210,6 +210,37 @@ def test_a_person_who_does_not_answer(policy, status, statuses):
     assert (walk.run.status, walk.statuses) == (status, statuses)
 
 
+def test_a_person_who_does_not_answer_is_asked_again():
+    walk = Walk([retried(WAIT, timeout=2_000, retry={"attempts": 2, "statuses": []})]).settle()
+    walk.later(2)
+    assert (walk.run.status, walk.job("n1").attempt) == (0, 2)
+    walk.later(1).later(2)
+    assert (walk.run.status, walk.statuses) == (-3, [("n1", -3)])
+    assert [(each["number"], each["status"]) for each in walk.job("n1").attempts] == [(1, -3), (2, -3)]
+
+
+def test_a_failed_step_keeps_what_it_left_as_input(acts):
+    def fails(step: Any) -> Outcome:
+        step.input = {"total": 3}
+        raise RuntimeError("It failed.")
+
+    acts["fails"] = fails
+    walk = Walk([("t-do", {"act": "fails"})]).settle()
+    assert (walk.run.status, walk.job("n1").input) == (-2, {"total": 3})
+
+
+def test_an_error_is_one_line_and_its_traceback_is_for_debugging(acts, caplog):
+    def fails(step: Any) -> Outcome:
+        raise RuntimeError("It failed\nin two lines.")
+
+    acts["fails"] = fails
+    with caplog.at_level("DEBUG", "sluice.processor"):
+        Walk([("t-do", {"act": "fails"})]).settle()
+    logged = [(each.levelname, bool(each.exc_info), each.getMessage()) for each in caplog.records]
+    assert [each[:2] for each in logged] == [("INFO", False), ("DEBUG", True)]
+    assert logged[0][2].endswith("failed: RuntimeError: It failed in two lines.")
+
+
 def test_a_step_that_calls_the_world_is_for_performers():
     walk = Walk([("t-call", {"act": "give"}), PASS]).settle()
     job = walk.job("n1")

@@ -37,6 +37,7 @@ class Fork(Plain):
     type = "t-fork"
     title = "Fork"
     branching = True
+    shifts = True
 
 
 class CasesConfig(NodeConfig):

@@ -219,6 +219,29 @@ def test_remove_branch(before, index, shift, after):
     assert outline(workflow) == after
 
 
+def test_parallel_closes_the_gap():
+    workflow = spare()
+    top = editing.add_node(workflow, type="parallel")
+    for index in range(3):
+        editing.add_node(workflow, type="end", upstream=top, branch_index=index)
+    editing.remove_branch(top, 1, shift=True)
+    assert sorted(Node.objects.filter(upstream=top).values_list("branch_index", flat=True)) == [0, 1]
+
+
+@pytest.mark.parametrize("type", ["condition", "multi-conditions", "t-cases"])
+def test_a_branch_with_a_fixed_meaning_leaves_its_gap(type):
+    workflow = spare()
+    config = {"conditions": [{"calculation": None}]} if type == "multi-conditions" else {}
+    top = editing.add_node(workflow, type=type, config=config)
+    for index in (0, 1):
+        editing.add_node(workflow, type="end", upstream=top, branch_index=index)
+    with pytest.raises(Invalid, match="without shift") as raised:
+        editing.remove_branch(top, 0, shift=True)
+    assert raised.value.field == "shift"
+    editing.remove_branch(top, 0)
+    assert list(Node.objects.filter(upstream=top).values_list("branch_index", flat=True)) == [1]
+
+
 def test_remove_branch_wants_a_number():
     nodes = plant(spare(), "A(0: b)")
     with pytest.raises(Invalid) as raised:

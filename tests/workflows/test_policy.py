@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -66,3 +69,10 @@ def test_refused(raw, path):
     with pytest.raises(ValidationError) as raised:
         Policy.model_validate(raw)
     assert raised.value.errors()[0]["loc"] == path
+
+
+def test_the_documented_example_is_a_policy_and_pauses_as_it_says() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "nodes.md").read_text()
+    [example] = re.findall(r"```json policy\n(.*?)```", text, re.DOTALL)
+    retry = Policy.model_validate_json(example).retry
+    assert [retry.delay(attempt) for attempt in range(1, retry.attempts)] == [1, 2, 4, 8]

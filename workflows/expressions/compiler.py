@@ -235,7 +235,7 @@ def _call(tree: Call, dialect: Dialect) -> Getter:
 
 
 def _unknown(tree: Call, dialect: Dialect) -> ExpressionError:
-    near = get_close_matches(tree.name[:40].lower(), library.names(dialect.name), n=1)
+    near = get_close_matches(tree.name[:40].lower(), library.names(dialect.name), n=1, cutoff=0.75)
     hint = _(" Did you mean %s()?") % near[0] if near else ""
     return ExpressionError(
         _("There is no function %(name)s().%(hint)s") % {"name": tree.name[:40], "hint": hint}, position=tree.position

@@ -83,4 +83,6 @@ def _unexpected(source: str, position: int) -> Exception:
     character = source[position]
     if character in "'\"":
         return syntax_error(_("A text that begins here has no closing quote."), position)
+    if character == "$":
+        return syntax_error(_("A path stands in double braces; write {{$context.data.total}}."), position)
     return syntax_error(_("Unexpected character %r.") % character, position)

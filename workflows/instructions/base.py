@@ -89,6 +89,8 @@ class Step:
     idempotency_key: str = ""
     #: Seconds an attempt may take; None leaves it to the kind.
     timeout: float | None = None
+    #: Set by the instruction once it is known: what is kept as the job's input when the step fails.
+    input: Any = None
 
     @property
     def config(self) -> Any:
@@ -172,6 +174,8 @@ class Instruction(Generic[ConfigT]):
     decides: ClassVar[bool] = True
     #: What a lost call becomes where the policy is silent: "again" or "error" (outcome unknown).
     on_lost: ClassVar[str] = "again"
+    #: Whether the numbers of its branches are mere places, so that those behind a removed one may be lowered.
+    shifts: ClassVar[bool] = False
     #: Whether it starts its branches one after another, by `more`.
     in_turn: ClassVar[bool] = False
     #: Seconds an attempt may take where the policy is silent (EXTERNAL kinds).

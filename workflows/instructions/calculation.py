@@ -50,6 +50,7 @@ class Calculation(Instruction[CalculationConfig]):
             expression: Expression | None = step.compiled
             return Outcome(result=None if expression is None else expression.evaluate(step.scope))
         except ExpressionError as error:
+            step.input = {"expression": step.config.expression}
             return Outcome(JobStatus.ERROR, str(error))
 
     def test(self, config: dict[str, object]) -> Outcome:

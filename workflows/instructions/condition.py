@@ -45,8 +45,8 @@ class Condition(Instruction[ConditionConfig]):
         """Takes the branch of the result's truth; without that branch the line simply goes on."""
         try:
             question: Question = step.compiled
+            shown = step.input = question.shown(step.scope)
             result = question.answer(step.scope)
-            shown = question.shown(step.scope)
         except ExpressionError as error:
             return Outcome(JobStatus.ERROR, str(error))
         if not result and step.config.reject_on_false:

@@ -85,8 +85,9 @@ class DataInstruction(Instruction[ConfigT]):
 
     def run(self, step: Step) -> Outcome:
         config, params = cast(ConfigT, step.config), step.compiled.render(step.scope)
+        step.input = _shown(config, params)
         outcome = self.act(config, params)
-        outcome.input = _shown(config, params)
+        outcome.input = step.input
         return outcome
 
     def perform(self, step: Step) -> Outcome:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from django.utils.translation import gettext as _
 from pydantic import field_validator
 
 from workflows.errors import Invalid
@@ -65,3 +66,35 @@ class Decision(NodeConfig):
         """Raises `Invalid` naming the tree or the expression below `prefix`."""
         with located("calculation" if self.engine == "basic" else "expression", prefix):
             self.compile()
+            self._check_asked()
+
+    def _check_asked(self) -> None:
+        """What a run would take for true is refused where it was meant as a question."""
+        if self.engine != "basic":
+            if not self.expression.strip():
+                raise Invalid(_("The expression is empty; write one, or choose the engine basic."), field="expression")
+        elif self.calculation:
+            check_tree(self.calculation)
+        elif self.expression.strip():
+            raise Invalid(
+                _("The engine basic reads no expression; choose math.js or formula.js, or give a calculation."),
+                field="expression",
+            )
+
+
+def check_tree(tree: Any, path: str = "calculation") -> None:
+    """A compiled tree's nodes are all comparisons of two operands, or groups. Raises `Invalid` with the node's path."""
+    group = tree.get("group") if isinstance(tree, Mapping) else None
+    if isinstance(group, Mapping) and isinstance(group.get("calculations"), list):
+        for index, member in enumerate(group["calculations"]):
+            check_tree(member, f"{path}.group.calculations.{index}")
+    elif group is not None or not isinstance(tree, Mapping) or not tree.get("calculator") or "operands" not in tree:
+        raise Invalid(
+            _(
+                'This is no question; write {"calculator": "equal", "operands": [a, b]} '
+                'or {"group": {"type": "and", "calculations": [...]}}.'
+            ),
+            field=path,
+        )
+    elif not isinstance(tree["operands"], list) or len(tree["operands"]) != 2:
+        raise Invalid(_("A comparison has exactly two operands; give a list of two values."), field=f"{path}.operands")

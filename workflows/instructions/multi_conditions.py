@@ -1,5 +1,6 @@
 """Many ways: the first condition that holds decides (spec 5.3)."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext
@@ -61,6 +62,8 @@ class MultiConditions(Instruction[MultiConditionsConfig]):
                     return self._go(step, index, Outcome(result=answers[-1], meta=meta))
         except ExpressionError as error:
             answers.append(str(error))
+            with suppress(ExpressionError):
+                step.input = step.compiled[len(answers) - 1].shown(step.scope)
             return Outcome(JobStatus.ERROR, answers[-1], meta)
         status = JobStatus.RESOLVED if step.config.continue_on_no_match else JobStatus.FAILED
         return self._go(step, OTHERWISE, Outcome(status, answers[-1] if answers else None, meta))

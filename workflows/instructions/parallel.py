@@ -32,6 +32,7 @@ class Parallel(Instruction[ParallelConfig]):
     description = _("Runs several branches; goes on when all are done, when any is, or when the first is.")
     Config = ParallelConfig
     branching = True
+    shifts = True
     in_turn = True
 
     def run(self, step: Step) -> Outcome:

@@ -84,9 +84,10 @@ def test_a_bad_parameter_is_named(client, query, field):
 
 
 def test_a_bad_status_says_which_there_are(client):
-    message = client().errors("GET", "executions/?status=done")["status"]
-    assert "queued" in message
-    assert "retry_needed" in message
+    [error] = client()("GET", "executions/?status=done", status=400)["errors"]
+    assert error["code"] == "invalid"
+    assert "queued" in error["message"]
+    assert "retry_needed" in error["message"]
 
 
 @pytest.mark.parametrize(

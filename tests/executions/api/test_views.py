@@ -150,7 +150,12 @@ def test_rerun_refuses(client, body, field):
 
 @pytest.mark.parametrize(
     ("action", "body", "status"),
-    [("complete", {"result": {"a": 1}}, 1), ("fail", {"result": {"a": 1}, "status": -2}, -2)],
+    [
+        ("complete", {"result": {"a": 1}}, 1),
+        ("fail", {"result": {"a": 1}, "status": -2}, -2),
+        ("fail", {"result": {"a": 1}, "status": "Rejected"}, -5),
+        ("complete", {"result": {"a": 1}, "status": "resolved"}, 1),
+    ],
 )
 def test_a_waiting_job_is_completed_or_failed(client, action, body, status):
     workflow = build(steps("wait"))
@@ -167,6 +172,8 @@ def test_a_waiting_job_is_completed_or_failed(client, action, body, status):
     [
         ("complete", {"status": -1}, "status"),
         ("complete", {"status": 77}, "status"),
+        ("complete", {"status": "failed"}, "status"),
+        ("complete", {"status": "pending"}, "status"),
         ("complete", {"status": 10**30}, "status"),
         ("fail", {"status": 1}, "status"),
         ("fail", {"status": "bad"}, "status"),

@@ -1,7 +1,9 @@
+import json
+
 import pytest
 from pydantic import BaseModel, Field
 
-from workflows.admin.schemas import schema, skeleton
+from workflows.admin.schemas import schema, skeleton, trigger_example
 from workflows.instructions import instructions
 from workflows.instructions.base import NodeConfig
 from workflows.triggers import triggers
@@ -47,3 +49,12 @@ def test_a_schema_that_names_itself_ends():
 def test_every_kind_has_a_schema_and_a_skeleton(kind):
     assert schema(kind.Config)["type"] == "object"
     assert isinstance(skeleton(kind.Config), dict)
+
+
+def test_the_example_of_model_events_works_here_and_tells_its_modes():
+    kind = triggers()["collection"]
+    text, note = trigger_example(kind)
+    example = json.loads(text)
+    assert example["mode"] == 3
+    kind.check(kind.parse(example))
+    assert "4 for deleted" in note

@@ -147,6 +147,8 @@ def test_a_branch_is_removed_with_or_without_its_gap(client):
         ({"type": "t-plain", "upstream": "first"}, "upstream"),
         ({"type": "t-plain", "upstream": 10**30}, "upstream"),
         ({"type": "t-plain", "branch_index": 1.5}, "branch_index"),
+        ({"type": "t-plain", "branch_index": 0}, "branch_index"),
+        ({"type": "t-plain", "branch_index": 0, "upstream": None}, "branch_index"),
         ({"type": "t-plain", "after": 3}, "after"),
     ],
 )
@@ -288,3 +290,20 @@ def test_a_method_that_is_none_is_refused(client, method, path):
 
 def test_options_tell_how_to_ask(client):
     assert client()("OPTIONS", "workflows/")["name"]
+
+
+@pytest.mark.parametrize("action", ["move", "copy"])
+def test_a_branch_without_its_node_is_no_place(client, action):
+    workflow = spare()
+    node = plant(workflow, "a b")["b"]
+    assert list(client().errors("POST", f"nodes/{node.pk}/{action}/", {"branch_index": 0})) == ["branch_index"]
+    assert outline(workflow) == "a b"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("path", ["nope", "nope/", "workflows/1/nope/", "executions/1/nope"])
+def test_an_unknown_address_answers_in_the_shape_of_errors(client, method, path):
+    answer = client(None)(method, path, {} if method == "POST" else None, status=404)
+    [error] = answer["errors"]
+    assert (error["field"], error["code"]) == (None, "not_found")
+    assert f"/api/v1/{path}" in error["message"]

@@ -62,3 +62,9 @@ def test_an_empty_configuration_is_accepted() -> None:
 )
 def test_can_be_tried_alone(config: dict[str, Any], status: int) -> None:
     assert Calculation().test(config).status == status
+
+
+def test_an_expression_that_fails_is_left_as_input(make_step: Any) -> None:
+    step = make_step(Calculation, {"expression": "sqrt('x')"})
+    Calculation().run(step)
+    assert step.input == {"expression": "sqrt('x')"}

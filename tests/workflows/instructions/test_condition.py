@@ -135,6 +135,28 @@ def test_the_end_of_its_branch(make_step: Any, status: int, handed_up: bool) -> 
         ({"calculation": "x"}, "calculation"),
         ({"calculation": {"calculator": "nope", "operands": [1, 1]}}, "calculation.calculator"),
         ({"engine": "math.js", "expression": "1 +"}, "expression"),
+        pytest.param({"expression": "{{$context.a}} > 1"}, "expression", id="an expression without its engine"),
+        pytest.param({"calculation": {}, "expression": "1 > 2"}, "expression", id="an empty tree beside it"),
+        pytest.param({"engine": "math.js"}, "expression", id="no expression"),
+        pytest.param({"engine": "formula.js", "expression": " "}, "expression", id="a blank expression"),
+        pytest.param({"calculation": {"left": 1, "right": 2}}, "calculation", id="no tree's node"),
+        pytest.param({"calculation": {"calculator": "equal"}}, "calculation", id="no operands"),
+        pytest.param({"calculation": {"operands": [1, 2]}}, "calculation", id="no calculator"),
+        pytest.param({"calculation": {"group": {"type": "and"}}}, "calculation", id="a group of what"),
+        pytest.param({"calculation": {"group": [equal(1, 2)]}}, "calculation", id="a group that is a list"),
+        pytest.param(
+            {"calculation": group("and", equal(1, 1), group("or", {}))},
+            "calculation.group.calculations.1.group.calculations.0",
+            id="a node deep inside",
+        ),
+        *(
+            pytest.param(
+                {"calculation": {"calculator": "equal", "operands": operands}},
+                "calculation.operands",
+                id=f"operands {operands}",
+            )
+            for operands in ([], [1], [1, 2, 3], "ab")
+        ),
     ],
 )
 def test_a_wrong_configuration_is_refused_with_its_path(config: dict[str, Any], field: str) -> None:
@@ -164,3 +186,26 @@ def test_trying_a_broken_one_tells_the_error() -> None:
 def test_names_its_branches() -> None:
     branches = Condition().branches(Condition().parse({}))
     assert [(branch.index, str(branch.label)) for branch in branches] == [(1, "If true"), (0, "If false")]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param({}, id="128 no question at all"),
+        pytest.param({"calculation": None, "expression": " "}, id="nothing in either"),
+        pytest.param({"calculation": equal(1, 1), "expression": "left over"}, id="the tree is what counts"),
+        pytest.param({"calculation": group("and")}, id="129 an empty group"),
+        pytest.param({"engine": "math.js", "expression": "1 > 2", "calculation": {"x": 1}}, id="a tree left over"),
+    ],
+)
+def test_what_can_be_asked_is_accepted(config: dict[str, Any]) -> None:
+    Condition().check(Condition().parse(config))
+
+
+def test_a_question_that_fails_leaves_what_was_asked(make_step: Any) -> None:
+    config = {"engine": "math.js", "expression": "{{$context.a}} + 1 > 2"}
+    step = make_step(Condition, config, scope={"$context": {"a": {"b": 1}}})
+    assert (Condition().run(step).status, step.input) == (
+        JobStatus.ERROR,
+        {"expression": "{{$context.a}} + 1 > 2"},
+    )

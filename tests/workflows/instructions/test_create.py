@@ -116,3 +116,10 @@ def test_sensitive_values_are_masked_in_the_input(make_step, db, monkeypatch):
     outcome = Create().run(make_step(Create, config("shop.Customer", name="Ann", email="a@example.org")))
     assert outcome.input["params"]["values"] == {"name": "Ann", "email": "******"}
     assert Customer.objects.get().email == "a@example.org"
+
+
+def test_a_row_that_is_refused_leaves_what_was_rendered(make_step, db):
+    step = make_step(Create, config(total="{{$context.total}}"), scope={"$context": {"total": "much"}})
+    with pytest.raises(Invalid):
+        Create().run(step)
+    assert step.input == {"collection": "shop.Order", "params": {"values": {"total": "much"}, "appends": []}}

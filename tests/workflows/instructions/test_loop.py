@@ -207,6 +207,8 @@ def test_may_be_completed_from_outside(make_step: Any) -> None:
         ({"condition": {"engine": "math.js", "expression": "1 +"}}, "condition.expression"),
         ({"condition": basic(1, 2, "nope")}, "condition.calculation.calculator"),
         ({"condition": "x"}, "condition"),
+        ({"condition": {"expression": "1 > 2"}}, "condition.expression"),
+        ({"condition": {"calculation": {"left": 1}}}, "condition.calculation"),
     ],
 )
 def test_a_wrong_configuration_is_refused_with_its_path(config: dict[str, Any], field: str) -> None:

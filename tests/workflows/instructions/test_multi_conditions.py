@@ -79,6 +79,8 @@ def test_136_its_job_is_resolved_before_the_branch_begins(make_step: Any) -> Non
     [
         (conditions("true", "1 +"), "conditions.1.expression"),
         ({"conditions": [{"engine": "lua"}]}, "conditions.0.engine"),
+        ({"conditions": [case("true"), {"expression": "1 > 2"}]}, "conditions.1.expression"),
+        ({"conditions": [{"calculation": {"equal": [1, 2]}}]}, "conditions.0.calculation"),
         ({"conditions": {}}, "conditions"),
         ({"continueOnNoMatch": []}, "continueOnNoMatch"),
     ],
@@ -93,3 +95,8 @@ def test_names_its_branches() -> None:
     config = MultiConditions().parse({"conditions": [case("true", title="Big"), case("true")]})
     branches = [(branch.index, str(branch.label)) for branch in MultiConditions().branches(config)]
     assert branches == [(1, "Big"), (2, "Condition 2"), (0, "Otherwise")]
+
+
+def test_the_question_that_fails_leaves_what_was_asked(make_step: Any) -> None:
+    step = make_step(MultiConditions, conditions("false", "sqrt('x')"), ALL)
+    assert (MultiConditions().run(step).status, step.input) == (JobStatus.ERROR, {"expression": "sqrt('x')"})
