@@ -6,6 +6,8 @@ work. For Sluice's own tasks connections are kept as Django keeps them between r
 are.
 """
 
+import time
+from threading import local
 from typing import Any
 
 from celery import Celery, signals
@@ -13,6 +15,9 @@ from celery.fixups.django import DjangoFixup
 from django.db import connections
 
 _OURS = "sluice."
+#: Connections used so lately need no health check; one that broke all the same leaves its segment to be done again.
+FRESH_SECONDS = 5.0
+_threads = local()
 
 
 class _Keeper:
@@ -32,9 +37,12 @@ class _Keeper:
     def _tidied(self, sender: Any) -> bool:
         if not str(getattr(sender, "name", "")).startswith(_OURS):
             return False
-        for connection in connections.all(initialized_only=True):
-            if not connection.in_atomic_block:
-                connection.close_if_unusable_or_obsolete()
+        now = time.monotonic()
+        if now - getattr(_threads, "tidied", 0.0) > FRESH_SECONDS:
+            for connection in connections.all(initialized_only=True):
+                if not connection.in_atomic_block:
+                    connection.close_if_unusable_or_obsolete()
+        _threads.tidied = now
         return True
 
 
