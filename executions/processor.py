@@ -5,7 +5,6 @@ inside
 `savepoint`, and everything it did stands in the `Run` for the journal to write.
 """
 
-import json
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
-from executions.run import KEPT_ATTEMPTS, ChildRun, Clock, Run, RunJob
+from executions import recording
+from executions.run import ChildRun, Clock, Run, RunJob
 from executions.scope import Scope
 from executions.statuses import Reason
 from workflows import ambient
@@ -36,8 +36,20 @@ Savepoint = Callable[[bool], AbstractContextManager[None]]
 CALL_GRACE = 10.0
 
 
+#: A call lost this often is not tried again, whatever `on_lost` says.
+LOST_CALLS = 3
+
+
 class LeaveSegment(Exception):
     """The transaction is no longer usable (deadlock, serialization, lost connection): the segment is done again."""
+
+
+class _Undo(Exception):
+    """A step answers a failure: its savepoint takes back what it wrote, so that a retry doubles nothing."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
 
 
 class Processor:
@@ -209,7 +221,12 @@ class Processor:
             writes = node.instruction.writes
             self.run.wrote_host |= writes
             with ambient.inside(self.run.ancestry), self.savepoint(writes):
-                return call(step)  # type: ignore[no-any-return]
+                outcome: Outcome = call(step)
+                if outcome.status < 0:
+                    raise _Undo(outcome)
+            return outcome
+        except _Undo as undo:
+            return undo.outcome
         except Exception as error:
             if self.transient(error):
                 raise LeaveSegment from error
@@ -274,7 +291,7 @@ class Processor:
         self.run.agenda.clear()
         node = self.run.graph.nodes[job.node_id]
         if self.decided(job.parent):
-            self._fill(job, outcome)
+            recording.fill(job, outcome, self.run.id, self.clock)
             self.run.close_job(job, outcome.status, self.clock.now())
         else:
             self.settle(node, job, outcome, again=again)
@@ -289,11 +306,11 @@ class Processor:
         run = self.run
         status = outcome.status
         if status < 0 and again and outcome.end is None:
-            attempt = job.attempt - _lost_calls(job)
+            attempt = job.attempt - recording.lost_calls(job)
             if node.policy.tries_again(status, attempt, timed_out=outcome.timed_out):
                 self._try_again(node, job, outcome)
                 return
-        self._fill(job, outcome)
+        recording.fill(job, outcome, self.run.id, self.clock)
         if outcome.output is not UNSET:
             run.output = jsonable(outcome.output)
             run.output_set = True
@@ -303,7 +320,7 @@ class Processor:
         if status == JobStatus.PENDING:
             self._wait(job, outcome)
         else:
-            self._note_attempt(job, outcome)
+            recording.note_attempt(job, outcome, self.clock)
             run.close_job(job, status, now)
             if node.branches and node.instruction.decides:
                 self._quiet_below(job)
@@ -322,7 +339,7 @@ class Processor:
         if job.status < 0 and node.policy.on_error == "continue":
             goes_on = True
         elif job.status < 0 and node.policy.on_error == "ask":
-            self.run.end(JobStatus.RETRY_NEEDED, now, error=_message(job.result))
+            self.run.end(JobStatus.RETRY_NEEDED, now, error=recording.message_of(job.result))
             return
         if goes_on and node.downstream is not None:
             self.run.agenda.appendleft(["run", node.downstream.id, job.number, job.parent])
@@ -336,7 +353,7 @@ class Processor:
             self.run.agenda.appendleft(["branch", parent, job.number])
             return
         ended_with = job.status if status is None else status
-        error = _message(job.result) if ended_with < 0 else None
+        error = recording.message_of(job.result) if ended_with < 0 else None
         # Numbers beyond the named statuses map to their sign (spec nocobase-engine 2.3).
         if ended_with > 1:
             ended_with = 1
@@ -366,27 +383,6 @@ class Processor:
         if outcome.child is not None:
             graph = load_graph(outcome.child.workflow_id)
             self.run.children.append(ChildRun(graph, jsonable(outcome.child.context), job))
-
-    def _fill(self, job: RunJob, outcome: Outcome) -> None:
-        job.status = outcome.status
-        job.result = jsonable(outcome.result)
-        job.changed = True
-        if outcome.meta is not None:
-            job.meta = jsonable(outcome.meta)
-        if outcome.input is not None:
-            job.input = jsonable(outcome.input)
-        if outcome.log:
-            job.log = (job.log or "") + "".join(self._log_line(job, level, text) for level, text in outcome.log)
-
-    def _log_line(self, job: RunJob, level: str, text: str) -> str:
-        line = {
-            "timestamp": self.clock.now().isoformat(timespec="milliseconds"),
-            "level": level,
-            "message": jsonable(text),
-            "nodeId": job.node_id,
-            "executionId": self.run.id,
-        }
-        return json.dumps(line, ensure_ascii=False) + "\n"
 
     def _assign(self, key: str, value: Any, by: RunJob) -> None:
         node = self.run.graph.by_key.get(key)
@@ -436,8 +432,8 @@ class Processor:
         job.changed = True
 
     def _try_again(self, node: "GraphNode", job: RunJob, outcome: Outcome) -> None:
-        self._note_attempt(job, outcome)
-        self._fill(job, outcome)
+        recording.note_attempt(job, outcome, self.clock)
+        recording.fill(job, outcome, self.run.id, self.clock)
         wait = Wait.PERFORMER if self._effect(node) is Effect.EXTERNAL and not self.inline else Wait.ATTEMPT
         self.run.reopen_job(job)
         job.result = None
@@ -448,29 +444,12 @@ class Processor:
             job.attempt += 1
             job.started_at = job.due_at
 
-    def _note_attempt(self, job: RunJob, outcome: Outcome) -> None:
-        """Attempts are kept once there is more to tell of than one success."""
-        if outcome.status < 0 or job.attempts:
-            self._keep_attempt(job, int(outcome.status), _message(outcome.result))
-
-    def _keep_attempt(self, job: RunJob, status: int | None, message: str | None, *, lost: bool = False) -> None:
-        entry: dict[str, Any] = {
-            "number": job.attempt,
-            "start": job.started_at.isoformat() if job.started_at else None,
-            "end": self.clock.now().isoformat(),
-            "status": status,
-            "message": jsonable(message),
-        }
-        if lost:
-            entry["lost"] = True
-        job.attempts = [*(job.attempts or []), entry][-KEPT_ATTEMPTS:]
-
     def _lost(self, job: RunJob) -> None:
         """The deadline of a call passed: its performer died, or the call was never answered."""
         node = self.run.graph.nodes[job.node_id]
         on_lost = node.policy.on_lost or node.instruction.on_lost_of(node.config)
-        if on_lost == "again" and _lost_calls(job) + 1 < LOST_CALLS:
-            self._keep_attempt(job, None, _("The call was lost."), lost=True)
+        if on_lost == "again" and recording.lost_calls(job) + 1 < LOST_CALLS:
+            recording.keep_attempt(job, None, _("The call was lost."), self.clock, lost=True)
             job.wait = Wait.PERFORMER.value
             job.due_at = self.clock.now()
             job.changed = True
@@ -478,18 +457,3 @@ class Processor:
         message = _("The call was lost; its outcome is unknown.")
         # Whether it took effect nobody knows, so no policy repeats it.
         self.complete(job, Outcome(status=JobStatus.ERROR, result={"message": message}), again=False)
-
-
-#: A call lost this often is not tried again, whatever `on_lost` says.
-LOST_CALLS = 3
-
-
-def _lost_calls(job: RunJob) -> int:
-    return sum(1 for entry in job.attempts or () if entry.get("lost"))
-
-
-def _message(result: Any) -> str | None:
-    """The sentence in a failed result, for lists."""
-    if isinstance(result, dict) and isinstance(result.get("message"), str):
-        return str(result["message"])
-    return result if isinstance(result, str) else None

@@ -448,3 +448,18 @@ def test_what_a_call_raises_is_its_outcome(acts):
     outcome = attempt(begun(execution, job))
     assert (outcome.status, outcome.result) == (-2, {"message": "Nobody is there.", "type": "ValueError"})
     assert checker.faults() == []
+
+
+def test_what_a_failing_step_wrote_is_taken_back(acts, settle):
+    def write_and_fail(step):
+        Customer.objects.create(name="half-done")
+        return Outcome(status=-1, result={"message": "No."})
+
+    acts["write and fail"] = write_and_fail
+    policy = {"retry": {"attempts": 3, "interval": 0}}
+    execution = start(build([("t-write", {"act": "write and fail"}, {}, policy)]), {})
+    settle()
+    execution.refresh_from_db()
+    assert execution.status == -1
+    assert [entry["status"] for entry in Job.objects.get(execution=execution).attempts] == [-1, -1, -1]
+    assert not Customer.objects.exists()
