@@ -100,6 +100,8 @@ class TickStep(bootsteps.StartStopStep):
         keep_connections(parent.app)
 
     def start(self, parent: Any) -> None:
+        if getattr(parent, "concurrency", 2) == 1:
+            logger.warning("A worker with one slot drains nothing while it performs calls; give it --concurrency 2.")
         self.ticker = Ticker()
         self.ticker.start()
 

@@ -15,7 +15,7 @@ from executions.models import Execution, Job
 from executions.run import CarriedClock, Run, RunJob
 from executions.statuses import ExecutionStatus
 from executions.store import sql
-from executions.store.session import BOUNDS, alias, as_time, connection
+from executions.store.session import alias, as_time, bounds, connection
 from workflows.statuses import JobStatus
 
 _RUN_COLUMNS = (
@@ -69,14 +69,13 @@ def heads(queue: str) -> dict[bool, datetime]:
 
 
 @lru_cache(maxsize=64)
-def _select(vendor: str, lock: str, where: str) -> str:
+def _select(vendor: str, lock: str, where: str, bounded: str) -> str:
     """The claim's text: written once, as compiling it takes longer than running it."""
     columns = ", ".join(f"`{name}`" if vendor == "mysql" else f'"{name}"' for name in _RUN_COLUMNS)
     context = "context::text" if vendor == "postgresql" else "context"
     # The moment of the claim, not of its transaction's start: it may have waited for the lock in between.
     now = "clock_timestamp()" if vendor == "postgresql" else sql.NOW[vendor]
-    bounds = f", {BOUNDS}" if vendor == "postgresql" and lock.endswith("SKIP LOCKED") else ", NULL"
-    return f"SELECT {columns}, {context}, {now}{bounds} FROM executions_execution WHERE {where}{lock}"
+    return f"SELECT {columns}, {context}, {now}, {bounded} FROM executions_execution WHERE {where}{lock}"
 
 
 def _lock(db: BaseDatabaseWrapper, *, wait: bool) -> str:
@@ -90,7 +89,9 @@ def _lock(db: BaseDatabaseWrapper, *, wait: bool) -> str:
 def _runs(where: str, parameters: Sequence[Any], *, wait: bool = False) -> Claimed:
     db = connection()
     with db.cursor() as cursor:
-        cursor.execute(_select(db.vendor, _lock(db, wait=wait), where), parameters)
+        # Who waits for a lock has bounded the transaction before.
+        bounded = bounds() if db.vendor == "postgresql" and not wait else "NULL"
+        cursor.execute(_select(db.vendor, _lock(db, wait=wait), where, bounded), parameters)
         rows = cursor.fetchall()
     if not rows:
         return Claimed([])

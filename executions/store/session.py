@@ -96,20 +96,21 @@ def in_test_transaction(db: BaseDatabaseWrapper) -> bool:
     return any(getattr(block, "_from_testcase", False) for block in getattr(db, "atomic_blocks", ()))
 
 
-_BOUNDS = {
-    "statement_timeout": f"{FREED_AFTER}s",
-    "lock_timeout": f"{PEOPLE_WAIT}s",
-    "idle_in_transaction_session_timeout": f"{FREED_AFTER}s",
-    "client_connection_check_interval": "10s",
-}
-#: PostgreSQL: an expression that bounds the transaction it is evaluated in; claims carry it and save a round trip.
-BOUNDS = "(SELECT " + " || ".join(f"set_config('{name}', '{value}', true)" for name, value in _BOUNDS.items()) + ")"
+def bounds() -> str:
+    """PostgreSQL: an expression that bounds the transaction it is evaluated in; claims carry it to save a round trip."""
+    settings = {
+        "statement_timeout": f"{FREED_AFTER}s",
+        "lock_timeout": f"{PEOPLE_WAIT}s",
+        "idle_in_transaction_session_timeout": f"{FREED_AFTER}s",
+        "client_connection_check_interval": "10s",
+    }
+    return "(SELECT " + " || ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items()) + ")"
 
 
 def _bound_transaction(db: BaseDatabaseWrapper) -> None:
     if db.vendor == "postgresql":
         with db.cursor() as cursor:
-            cursor.execute(f"SELECT {BOUNDS}")
+            cursor.execute(f"SELECT {bounds()}")
 
 
 _MYSQL_BOUNDS = {
