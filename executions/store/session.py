@@ -97,7 +97,7 @@ def in_test_transaction(db: BaseDatabaseWrapper) -> bool:
 
 
 def bounds() -> str:
-    """PostgreSQL: an expression that bounds the transaction it is evaluated in; claims carry it to save a round trip."""
+    """PostgreSQL: an expression that bounds the transaction it is evaluated in; claims carry it as a column."""
     settings = {
         "statement_timeout": f"{FREED_AFTER}s",
         "lock_timeout": f"{PEOPLE_WAIT}s",
