@@ -114,9 +114,7 @@ class TickStep(bootsteps.StartStopStep):
 
 
 def install() -> None:
-    """Adds the tick to the workers of whatever Celery app this process has, and frees forked slots of inherited
-    state.
-    """
+    """Adds the tick to this process's workers, whatever their app, and frees forked slots of inherited state."""
     signals.celeryd_init.connect(_add_step, dispatch_uid="sluice.tick")
     signals.worker_process_init.connect(_fresh_slot, dispatch_uid="sluice.slot")
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import replace
@@ -250,10 +250,6 @@ def copy_of(source: Execution, by: Any) -> Execution:
     )
 
 
-def forget_classes(workflow_ids: Iterable[int] | None = None) -> None:
+def forget_classes() -> None:
     """Forgets the guesses; for tests."""
-    if workflow_ids is None:
-        _solo.clear()
-        return
-    for workflow_id in workflow_ids:
-        _solo.pop(workflow_id, None)
+    _solo.clear()

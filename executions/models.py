@@ -25,9 +25,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
 
 class Execution(models.Model):
-    """One run. `due_at` is when a worker must next look at it: queue, timer wheel, time-out watch and crash recovery
-    in one.
-    """
+    """One run. `due_at` is when a worker must next look at it: queue, timers, time-outs and crash recovery in one."""
 
     workflow = models.ForeignKey(
         Workflow,
@@ -233,9 +231,7 @@ class Lane(models.Model):
 
 
 class Holding(models.Model):
-    """What a worker holds just now: [[execution, turn], ...]. Who claims one of them at that turn knows that worker
-    died with it.
-    """
+    """What a worker holds: [[execution, turn], ...]. Who claims one of them at that turn knows that it died with it."""
 
     worker = models.CharField(max_length=64, primary_key=True)
     held = models.JSONField(default=list)

@@ -204,9 +204,7 @@ def rerun(execution_id: int, *, node_id: int | None = None, by: Any = None) -> E
 
 
 def delete(execution_ids: Sequence[int], *, by: Any = None) -> Deletion:
-    """Deletes ended and queued runs with all that hangs on them; a running or waiting one is refused, the rest still
-    goes.
-    """
+    """Deletes ended and queued runs with all that hangs on them; running ones are refused, the rest still goes."""
     outcome = Deletion()
     ids = [_checked_id(each) for each in execution_ids]
     for begin in range(0, len(ids), DELETE_CHUNK):

@@ -260,9 +260,7 @@ class Processor:
         )
 
     def scope(self, parent: int | None) -> Scope:
-        """What templates see under this parent job. Loops change their locals with each round, so only the main
-        line's is kept.
-        """
+        """What templates see under this parent job. Loops change theirs each round: only the main line's is kept."""
         if parent is None:
             scope = self._scopes.get(None)
             if scope is None:
@@ -300,9 +298,7 @@ class Processor:
         self.run.changed = True
 
     def settle(self, node: "GraphNode", job: RunJob, outcome: Outcome, *, again: bool = True) -> None:
-        """Takes an outcome over into the job and puts what follows in front of the agenda. `again` lets the policy
-        retry it.
-        """
+        """Takes an outcome into the job and puts what follows in front of the agenda. `again`: the policy may retry."""
         run = self.run
         status = outcome.status
         if status < 0 and again and outcome.end is None:

@@ -1,6 +1,4 @@
-"""What an ended run has to tell: its parent, its children, its lane; one of them a transaction (engine.md,
-"Relatives").
-"""
+"""What an ended run has to tell (parent, children, lane), one a transaction; engine.md, "Relatives"."""
 
 from contextlib import suppress
 from enum import Enum

@@ -1,6 +1,4 @@
-"""Running again from a node: what of the old run stays, and what begins anew (engine.md, "Versions, counters, keys,
-purge").
-"""
+"""Running again from a node: what of the old run stays, and what begins anew (engine.md, "Versions")."""
 
 from collections.abc import Callable
 from typing import Any

@@ -29,8 +29,7 @@ ALONE_SECONDS, HOST_SECONDS, SQLITE_SECONDS = 1.0, 0.25, 0.1
 #: Seconds until a run whose worker died is looked at again, by how often it was held alone.
 CRASH_DELAYS = (1, 10, 60)
 MOST_CRASHES = 3
-#: Seconds until a run whose segment met a conflict is tried again. Others go first: the lock it met may be held for
-#: long.
+#: Seconds until a run whose segment met a conflict is tried again: others go first, the lock may be held for long.
 CONFLICT_DELAY = 0.1
 
 
@@ -142,9 +141,7 @@ def _solo_segment(take: Callable[[], claims.Claimed]) -> Worked:
 
 @contextmanager
 def _noted() -> Iterator[None]:
-    """A worker that lives and gives runs back takes its note back first, under their locks: they are not lost with
-    it.
-    """
+    """A worker that lives and gives runs back takes its note back first, while it still holds their locks."""
     try:
         yield
     except Exception:
@@ -156,9 +153,7 @@ def _noted() -> Iterator[None]:
 
 
 def _frozen_now(runs: Sequence[Run]) -> bool:
-    """Whether this claim met versions that nobody had run: then it only freezes them, and the next one reads their
-    graphs.
-    """
+    """Whether this claim met versions that never ran: then it only freezes them; the next reads their graphs."""
     graphs = (_graph(workflow_id) for workflow_id in {run.workflow_id for run in runs})
     unfrozen = [graph.workflow_id for graph in graphs if isinstance(graph, Graph) and not graph.frozen]
     if unfrozen:

@@ -33,9 +33,7 @@ _INSERT = (
 
 
 def run(event: Event, execution: Execution) -> Run | Execution | None:
-    """Runs to the end or the first wait, in the caller's transaction; None where its event was known and its run is
-    purged.
-    """
+    """Runs to the end or first wait, in the caller's transaction; None where its event's first run is purged."""
     if event.event_key is not None:
         pair = (execution.key, event.event_key)
         known = eventkeys.remember([pair])

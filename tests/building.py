@@ -9,9 +9,7 @@ Steps = Sequence[tuple[Any, ...]]
 
 
 def build(steps: Steps, *, type: str = "manual", **columns: Any) -> Workflow:
-    """An enabled current version; nodes are keyed n1, n2 ... in reading order (or by "key" in the third or fourth
-    place).
-    """
+    """An enabled current version; nodes are keyed n1, n2 ... in reading order."""
     columns = {"title": "A test", "enabled": True, "current": True, **columns}
     workflow = Workflow.objects.create(type=type, **columns)
     _line(workflow, steps, None, None)

@@ -206,9 +206,7 @@ def _jobs(where: Q) -> list[tuple[int, RunJob]]:
 
 
 def load_jobs(runs: Iterable[Run]) -> None:
-    """What begun runs need to go on: their pending jobs, those their moves name, the parents of both, their last
-    number.
-    """
+    """What begun runs need to go on: pending jobs, those their moves name, the parents of both, the last number."""
     begun = {run.id: run for run in runs if run.status == ExecutionStatus.STARTED}
     if not begun:
         return

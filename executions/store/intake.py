@@ -18,9 +18,7 @@ _JSON = {"context", "tags", "stack"}
 
 
 def insert_queued(db: BaseDatabaseWrapper, executions: Sequence[Execution]) -> None:
-    """Inserts runs that are due now, less their head start, and sets their ids. One that has failed already is born
-    ended.
-    """
+    """Inserts runs due now, less their head start, and sets their ids. One that has failed is born ended."""
     if not executions:
         return
     now = sql.NOW[db.vendor]

@@ -29,9 +29,7 @@ def delete_rows(rows: QuerySet) -> int:  # type: ignore[type-arg]
 
 
 def ended_before(moment: datetime, where: Q, limit: int = RUN_CHUNK) -> list[int]:
-    """Runs that ended before then and have nothing to tell, oldest first, passing over what others hold. In a
-    transaction.
-    """
+    """Runs that ended before then with nothing to tell, oldest first, but those others hold. In a transaction."""
     rows = Execution.objects.using(alias()).filter(where, ended_at__lt=moment, due_at=None).order_by("ended_at")
     if connection().features.has_select_for_update:
         rows = rows.select_for_update(skip_locked=True, no_key=connection().features.has_select_for_no_key_update)

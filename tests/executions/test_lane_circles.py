@@ -1,6 +1,4 @@
-"""Two parents in two lanes whose children want each other's lane: the one that would close the circle ends, naming
-it.
-"""
+"""Parents in two lanes whose children want each other's lane: who would close the circle ends, naming it."""
 
 import time
 

@@ -182,9 +182,7 @@ class Instruction(Generic[ConfigT]):
     attempt_seconds: ClassVar[float] = 60.0
 
     def parse(self, raw: Any) -> ConfigT:
-        """The typed configuration. Raises `Invalid` whose `errors` map dotted paths inside the configuration to
-        sentences.
-        """
+        """The typed configuration. Raises `Invalid` whose `errors` map dotted paths inside it to sentences."""
         return parse_config(self.Config, raw)  # type: ignore[return-value]
 
     def check(self, config: ConfigT, workflow: "Workflow | None" = None) -> None:
@@ -210,21 +208,15 @@ class Instruction(Generic[ConfigT]):
         return self.attempt_seconds
 
     def written_models(self, config: ConfigT) -> list[tuple[str, str]]:
-        """(collection, "add" | "change" | "delete") for each model this node writes: whoever saves it needs that
-        permission.
-        """
+        """(collection, "add" | "change" | "delete") of models it writes: who saves the node needs that permission."""
         return []
 
     def run(self, step: Step) -> Outcome:
-        """The step itself: PURE kinds in memory, TRANSACTIONAL ones in a savepoint. EXTERNAL kinds have `perform`
-        instead.
-        """
+        """The step: PURE kinds in memory, TRANSACTIONAL ones in a savepoint. EXTERNAL kinds have `perform` instead."""
         raise NotImplementedError
 
     def resume(self, step: Step) -> Outcome:
-        """The step's waiting job was completed from outside (`step.job` has the new status and result) or its timer
-        came.
-        """
+        """The waiting job was completed from outside (`step.job` has status and result) or its timer came."""
         job = step.job
         assert job is not None
         return Outcome(status=job.status or JobStatus.RESOLVED, result=job.result, meta=job.meta)

@@ -98,9 +98,7 @@ class Trigger(Generic[ConfigT]):
         """What the schema can't say. Raises `Invalid` with paths."""
 
     def listen(self, listeners: Sequence[Listener]) -> None:
-        """These, and only these, workflows of the kind are enabled now (`config` is parsed). Called whenever that
-        changed.
-        """
+        """These, and only these, workflows of the kind are enabled now (`config` parsed). Called when that changed."""
 
     def manual_context(self, config: ConfigT, values: Any) -> Any:
         """The context of a run by hand, or None if the values don't meet the trigger's condition. Raises `Invalid`."""
