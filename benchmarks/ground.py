@@ -15,26 +15,32 @@ REDIS = os.environ.get("BENCHMARK_REDIS", "redis://127.0.0.1:6379")
 BROKER, CACHE, RESULTS = f"{REDIS}/11", f"{REDIS}/12", f"{REDIS}/13"
 
 
-def set_up() -> None:
+def set_up(*, redis: bool = True, fresh: bool = True) -> None:
     """A fresh database with the project's tables, empty Redis databases, Django ready in this process."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     os.environ.update(
         DATABASE_URL=DATABASE_URL, CELERY_BROKER_URL=BROKER, CACHE_URL=CACHE,
         SLUICE_LOG_LEVEL="WARNING",
     )  # fmt: skip
-    import psycopg
-
-    name = urlsplit(DATABASE_URL).path.lstrip("/")
-    with psycopg.connect(DATABASE_URL.removesuffix(name) + "postgres", autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
+    if fresh:
+        _make_database()
     import django
 
     django.setup()
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    flush()
+    if redis:
+        flush()
+
+
+def _make_database() -> None:
+    import psycopg
+
+    name = urlsplit(DATABASE_URL).path.lstrip("/")
+    with psycopg.connect(DATABASE_URL.removesuffix(name) + "postgres", autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}"')
 
 
 def flush() -> None:

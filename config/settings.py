@@ -14,7 +14,8 @@ DATA_DIR = Path(os.environ.get("DATA") or BASE_DIR / "demo-data").resolve()
 # `manage.py demo` keeps the key it began with beside its data, so that sessions outlive a restart.
 SECRET_KEY_FILE = DATA_DIR / "secret-key"
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="") or (
+# As it stands: django-environ takes a text that begins with "$" for the name of another variable.
+SECRET_KEY = os.environ.get("SECRET_KEY") or (
     SECRET_KEY_FILE.read_text() if SECRET_KEY_FILE.exists() else get_random_secret_key()
 )
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
@@ -30,6 +31,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "workflows",
     "executions",
     "config.shop",
@@ -129,6 +132,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
 }
+# For `manage.py spectacular`; the API describes itself at its own schema/ without it.
+SPECTACULAR_SETTINGS = {"DEFAULT_GENERATOR_CLASS": "workflows.api.openapi.Generator"}
 
 LOGGING = {
     "version": 1,
@@ -144,4 +149,7 @@ LOGGING = {
     },
 }
 
-SLUICE = env.json("SLUICE", default={})
+SLUICE = {
+    "THROTTLES": {"sign-in": "30/minute", "execute": "600/minute", "change": "1200/minute", "read": "6000/minute"},
+    **env.json("SLUICE", default={}),
+}

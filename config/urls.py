@@ -16,4 +16,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("workflows.api.urls")),
     path("api/v1/", include("executions.api.urls")),
+    path("hooks/", include("workflows.hooks.urls")),
 ]

@@ -15,7 +15,10 @@ class ExecutionsConfig(AppConfig):
 
         refuse_foreign(self)
         from executions import bootstep, checks, dispatcher, wakeup  # noqa: F401
+        from executions.schedules import keeping, saves
         from workflows.triggers import base
 
         base.connect(dispatcher.dispatch)
+        keeping.install()
+        saves.install()
         bootstep.install()

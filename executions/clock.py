@@ -1,4 +1,4 @@
-"""What the tick does, every second: wakes what is due, and once in a while clears what is old."""
+"""What the tick does, every second: wakes what is due, fires schedules, and once in a while clears what is old."""
 
 import logging
 import time
@@ -9,33 +9,50 @@ from django.db.models.functions import Now
 
 from executions import lanes, wakeup
 from executions.models import Execution
+from executions.schedules import firing, keeping, taking
 from executions.statuses import ExecutionStatus, Parked
 from executions.store import holdings, purge, session, sql
+from workflows import tokens
 from workflows.conf import conf
 from workflows.models import Workflow
 
 logger = logging.getLogger("sluice.clock")
 
-#: Seconds between two rounds of retention, and the most one round may take.
-RETENTION_EVERY, RETENTION_SECONDS = 300.0, 20.0
+#: Seconds between two rounds of retention, the most one round may take, and the most of one tick.
+RETENTION_EVERY, RETENTION_SECONDS, RETENTION_SLICE = 300.0, 20.0, 0.3
 #: How far ahead a queued or working run may be due before the clock must have been set back.
 AHEAD = timedelta(minutes=2)
 
 
+#: What is due on a queue.
+_RUNS, _PERFORMS, _BULK, _SCHEDULES = range(4)
+
+
 def tick() -> list[str]:
-    """Wakes the queues on which something is due; answers them. One statement over the heads of two indexes."""
-    woken = []
-    for queue, perform in _due():
-        if perform:
+    """Wakes the queues on which something is due, and answers them; then fires what schedules are due.
+
+    One statement over the heads of the indexes finds out.
+    """
+    taking.pulse.beat()
+    woken, schedules = [], False
+    for queue, what in _due():
+        if what == _SCHEDULES:
+            schedules = True
+            continue
+        if what == _PERFORMS:
             wakeup.send_perform(queue, whatever_the_mark=True)
+        elif what == _BULK:
+            wakeup.send_bulk(queue)
         else:
             wakeup.send(queue, whatever_the_mark=True)
-        woken.append(wakeup.perform_queue(queue) if perform else queue)
+        woken.append(wakeup.perform_queue(queue) if what == _PERFORMS else queue)
+    if schedules:
+        firing.fire_due()
     return woken
 
 
-def _due() -> list[tuple[str, bool]]:
-    """(queue, whether it is performs) for all that is due."""
+def _due() -> list[tuple[str, int]]:
+    """(queue, what is due on it), each once."""
     db = session.connection()
     now = sql.NOW[db.vendor]
     runs = _leap("runs", "executions_execution", "due_at IS NOT NULL")
@@ -47,12 +64,15 @@ def _due() -> list[tuple[str, bool]]:
     )
     text = (
         f"WITH RECURSIVE {runs}, {performs}"
-        f" SELECT queue, 0 FROM runs WHERE queue IS NOT NULL AND (EXISTS ({due}) OR EXISTS ({due}))"
-        f" UNION ALL SELECT queue, 1 FROM performs WHERE queue IS NOT NULL AND EXISTS ({performable})"
+        f" SELECT queue, {_RUNS} FROM runs WHERE queue IS NOT NULL AND (EXISTS ({due}) OR EXISTS ({due}))"
+        f" UNION ALL SELECT queue, {_PERFORMS} FROM performs WHERE queue IS NOT NULL AND EXISTS ({performable})"
+        f" UNION SELECT queue, {_BULK} FROM executions_bulkoperation WHERE due_at IS NOT NULL AND due_at <= {now}"
+        f" UNION ALL SELECT '', {_SCHEDULES} FROM (SELECT 1 AS one) AS schedules WHERE EXISTS"
+        f" (SELECT 1 FROM executions_schedule WHERE next_fire_at IS NOT NULL AND next_fire_at <= {now})"
     )
     with db.cursor() as cursor:
         cursor.execute(text, [False, True])
-        return [(queue, bool(perform)) for queue, perform in cursor.fetchall()]
+        return [(queue, int(what)) for queue, what in cursor.fetchall()]
 
 
 def _leap(name: str, table: str, where: str) -> str:
@@ -101,6 +121,8 @@ def retain(*, seconds: float = RETENTION_SECONDS) -> int:
     moment = session.database_now() - timedelta(days=conf().EVENT_KEY_DAYS)
     while time.monotonic() < until and purge.old_event_keys(moment):
         pass
+    while time.monotonic() < until and tokens.purge():
+        pass
     holdings.forget()
     lanes.forget()
     return deleted
@@ -140,8 +162,11 @@ class Housekeeping:
             self._next_repair = now + 30.0
             repair_clock()
             repair_lanes()
+            keeping.reconcile()
         if now >= self._next_retention:
-            self._next_retention = now + RETENTION_EVERY
-            deleted = retain()
+            deleted = retain(seconds=RETENTION_SLICE)
+            # With more to delete it goes on in the next tick: whoever is due in between is not kept waiting.
+            late = time.monotonic() - now >= RETENTION_SLICE
+            self._next_retention = now if late else now + RETENTION_EVERY
             if deleted:
                 logger.info("Retention deleted %d executions.", deleted)

@@ -1,6 +1,5 @@
 """An event becomes a row: accepted in the caller's own transaction, or not at all."""
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -15,26 +14,21 @@ from django.utils.translation import gettext as _
 
 from executions import sync, wakeup
 from executions.models import Execution
-from executions.store import eventkeys, intake, session
+from executions.queued import check_stack, queued
+from executions.store import attributes, eventkeys, intake, session
 from workflows import ambient
-from workflows.conf import conf
+from workflows.answering import Answer
 from workflows.errors import Invalid, NotFound, Refused
-from workflows.expressions import render
-from workflows.graph import load_graph
 from workflows.jsonable import jsonable
 from workflows.models import Workflow
 from workflows.options import WorkflowOptions
-from workflows.statuses import JobStatus
 from workflows.triggers import get_trigger
 from workflows.triggers.base import Ended, Event, Listener
-from workflows.triggers.listening import listener_of
+from workflows.triggers.listening import is_solo, listener_of
 
 logger = logging.getLogger("sluice.dispatcher")
 
-_LONGEST_LANE = 200
-
-#: What each version's class was when this process first saw it. A guess: the claim corrects it.
-_solo: dict[int, bool] = {}
+_MOST_TAGS = 50
 
 
 def dispatch(events: Sequence[Event]) -> list[Ended | None]:
@@ -55,10 +49,10 @@ def dispatch(events: Sequence[Event]) -> list[Ended | None]:
 
 def _accepts(event: Event) -> bool:
     """Whether the version stands less often among its own ancestors than it may."""
-    options = _options(event.listener)
-    count = sum(1 for _, version in ambient.stack() if version == event.listener.workflow_id)
-    if count >= options.stack_limit:
-        logger.warning("Workflow %s was not started again: it is among its own ancestors.", event.listener.workflow_id)
+    try:
+        check_stack(event.listener.workflow_id, _options(event.listener), ambient.stack())
+    except Refused as error:
+        logger.warning("%s", error)
         return False
     return True
 
@@ -98,26 +92,16 @@ def void(_: object) -> None:
 def new_execution(event: Event) -> Execution:
     """The row of a queued run, but for its times: the database sets those."""
     listener = event.listener
-    options = _options(listener)
-    execution = Execution(
-        workflow_id=listener.workflow_id,
-        key=listener.key,
-        title=listener.title,
-        version=listener.version,
-        type=listener.type,
-        event_key=event.event_key,
-        context=jsonable(event.context),
-        stack=[list(entry) for entry in ambient.stack()],
-        queue=options.queue or conf().QUEUE,
-        priority=options.priority,
-        solo=_is_solo(listener.workflow_id),
+    return queued(
+        listener,
+        _options(listener),
+        jsonable(event.context),
+        stack=ambient.stack(),
+        solo=is_solo(listener.workflow_id),
         created_by_id=ambient.actor_id(),
+        event_key=event.event_key,
+        **event.fields,
     )
-    for name, value in event.fields.items():
-        setattr(execution, name, value)
-    if options.lane:
-        _set_lane(execution, options.lane)
-    return execution
 
 
 def _options(listener: Listener) -> WorkflowOptions:
@@ -125,43 +109,22 @@ def _options(listener: Listener) -> WorkflowOptions:
     return options if isinstance(options, WorkflowOptions) else WorkflowOptions.model_validate(options or {})
 
 
-def _is_solo(workflow_id: int) -> bool:
-    solo = _solo.get(workflow_id)
-    if solo is None:
-        try:
-            solo = load_graph(workflow_id).solo
-        except (Invalid, NotFound):
-            solo = True
-        _solo[workflow_id] = solo
-    return solo
-
-
-def _set_lane(execution: Execution, template: str) -> None:
-    execution.solo = True
-    try:
-        lane = str(render(template, {"$context": execution.context}) or "").replace("\x00", "").strip()
-    except Invalid as error:
-        execution.status = JobStatus.ERROR
-        execution.error = _("The lane could not be rendered: %s") % error
-        return
-    if len(lane) > _LONGEST_LANE:
-        lane = hashlib.sha256(lane.encode()).hexdigest()
-    execution.lane = lane or None
-
-
-def start(workflow: str | Workflow, data: Any, *, event_key: str | None = None, **fields: Any) -> Execution | None:
+def start(
+    workflow: str | Workflow, data: Any, *, event_key: str | None = None, answer: Answer | None = None, **fields: Any
+) -> Execution | None:
     """Queues a run of an enabled workflow, by its `name` or as an object, in the caller's transaction.
 
     `data` is the run's `$context`. A second call with one `event_key` answers the first one's run, or None once that
-    is purged. `fields` are further columns: name, tags. Raises `NotFound` for an unknown workflow, `Refused` for a
-    disabled one, `Invalid` for a name that is taken and for texts that don't fit.
+    is purged. `answer` takes what a synchronous run says to the request that waits for it. `fields` are further
+    columns: name, tags. Raises `NotFound` for an unknown workflow, `Refused` for a disabled one, `Invalid` for a name
+    that is taken and for texts that don't fit.
     """
     version = _by_name(workflow) if isinstance(workflow, str) else workflow
     if not version.enabled:
         raise Refused(_("Workflow %s is not enabled; enable it first.") % version)
     _check_text(event_key, "event_key")
     _check_fields(version, fields)
-    [result] = dispatch([Event(listener_of(version), data, event_key, fields=fields)])
+    [result] = dispatch([Event(listener_of(version), data, event_key, answer=answer, fields=fields)])
     return result if isinstance(result, Execution | None) else _as_execution(result)
 
 
@@ -181,6 +144,7 @@ def _check_fields(workflow: Workflow, fields: Mapping[str, Any]) -> None:
         raise Invalid(_("A run has no field %s.") % ", ".join(sorted(unknown)), field=sorted(unknown)[0])
     name = fields.get("name")
     _check_text(name, "name")
+    _check_tags(fields.get("tags"))
     if name is not None and Execution.objects.filter(key=workflow.key, name=name).exists():
         raise Invalid(_("Another run of this workflow is named %r; names are unique.") % name, field="name")
 
@@ -195,6 +159,22 @@ def _check_text(value: str | None, field: str) -> None:
             % {"field": field, "longest": longest},
             field=field,
         )
+
+
+def _check_tags(tags: Any) -> None:
+    if tags is None:
+        return
+    most, longest = _MOST_TAGS, attributes.LONGEST_TEXT
+    if not (isinstance(tags, list | tuple) and len(tags) <= most and all(_is_tag(tag) for tag in tags)):
+        raise Invalid(
+            _("Tags are a list of up to %(most)d texts of 1 to %(longest)d characters, without NUL.")
+            % {"most": most, "longest": longest},
+            field="tags",
+        )
+
+
+def _is_tag(tag: Any) -> bool:
+    return isinstance(tag, str) and 0 < len(tag) <= attributes.LONGEST_TEXT and jsonable(tag) == tag
 
 
 def run_now(workflow: Workflow, values: Any, *, by: Any = None) -> Execution | None:
@@ -248,8 +228,3 @@ def copy_of(source: Execution, by: Any) -> Execution:
         created_at=Now(),
         updated_at=Now(),
     )
-
-
-def forget_classes() -> None:
-    """Forgets the guesses; for tests."""
-    _solo.clear()

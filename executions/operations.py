@@ -1,33 +1,42 @@
 """What people and programs do to runs: one function each, in one transaction under the run's lock.
 
 Every one raises `NotFound` for an id that is none, `Refused` (naming the present status) where it does not fit, and
-`Busy` where a
-worker holds the run for longer than two seconds.
+`Busy` where a worker holds the run for longer than two seconds. Each leaves an entry in the history, with its `reason`
+(`Invalid`, field "reason", for one that can't be kept).
 """
 
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from executions import wakeup
+from executions import masking, wakeup
+from executions.graphs import graph_of
 from executions.models import Execution, Job
 from executions.processor import Processor
-from executions.reruns import continue_from, new_attempt
+from executions.recording import Texts, too_large
+from executions.reruns import continue_from, failed_node, new_attempt
 from executions.run import CarriedClock, Run
 from executions.statuses import ExecutionStatus, Parked, Reason
 from executions.store import claims, journal, purge, session
+from workflows import history
+from workflows.actions import Action
 from workflows.errors import Busy, Invalid, NotFound, Refused, SluiceError
 from workflows.graph import load_graph
 from workflows.instructions.base import Outcome, Wait
+from workflows.jsonable import jsonable
 from workflows.statuses import JobStatus
 
 logger = logging.getLogger("sluice.operations")
 
+#: Runs of a lane that a pause lets look again; the oldest of them goes first.
+_TOLD_AT_ONCE = 10
 #: Runs deleted by one transaction.
 DELETE_CHUNK = 200
 
@@ -46,8 +55,11 @@ def status_name(status: int | None) -> str:
 
 
 @contextmanager
-def _held(execution_id: int, *, tell: bool = True) -> Iterator[tuple[Run, CarriedClock]]:
-    """The run under its lock; what was done to it is written and its queue woken."""
+def held(execution_id: int, *, tell: bool = True) -> Iterator[tuple[Run, CarriedClock]]:
+    """The run under its lock; what was done to it is written and its queue woken. For operations only.
+
+    Raises `NotFound`, and `Busy` after two seconds.
+    """
     db = session.connection()
     try:
         with session.bounded_session(), session.people():
@@ -94,21 +106,45 @@ def _refuse_in_call(run: Run, what: str) -> None:
         )
 
 
+def refuse_without_graph(run: Run) -> None:
+    if run.graph is None:
+        raise Refused(
+            _("The workflow of execution %s was deleted or can't be read here, so it can't go on; cancel it.") % run.id
+        )
+
+
 def _read(execution_id: int) -> Execution:
     return Execution.objects.using(session.alias()).get(pk=execution_id)
 
 
-def cancel(execution_id: int, *, by: Any = None) -> Execution:
+def subject_of_run(execution_id: int) -> history.Subject:
+    """A run as the history names it."""
+    rows = Execution.objects.using(session.alias()).filter(pk=execution_id)
+    return _subject_of(rows.only("id", "title", "key").get())
+
+
+def _subject_of(row: Execution) -> history.Subject:
+    return history.Subject("execution", row.pk, str(row), workflow_key=row.key, execution=row.pk)
+
+
+def _code(status: int | None) -> str:
+    """A status as the history keeps it, whatever the reader's language."""
+    return "queued" if status is None else ExecutionStatus(status).name.lower()
+
+
+def cancel(execution_id: int, *, by: Any = None, reason: str | None = None) -> Execution:
     """Ends a queued, running or waiting run as ABORTED, reason manual_cancel, and with it what it waits for."""
-    with _held(execution_id) as (run, clock):
+    with held(execution_id) as (run, clock):
         _refuse_ended(run, _("canceled"))
+        changes = {"status": [_code(run.status), _code(ExecutionStatus.ABORTED)]}
         run.end(JobStatus.ABORTED, clock.now(), reason=Reason.CANCELED)
+        history.record(Action.EXECUTION_CANCEL, subject_of_run(run.id), by=by, reason=reason, changes=changes)
     return _read(execution_id)
 
 
-def pause(execution_id: int, *, by: Any = None) -> Execution:
+def pause(execution_id: int, *, by: Any = None, reason: str | None = None) -> Execution:
     """Stops a run between two steps until it is resumed; its time-out goes on counting."""
-    with _held(execution_id) as (run, clock):
+    with held(execution_id) as (run, clock):
         _refuse_ended(run, _("paused"))
         if run.paused_at is not None:
             raise Refused(_("Execution %s is paused already.") % execution_id)
@@ -118,6 +154,8 @@ def pause(execution_id: int, *, by: Any = None) -> Execution:
         run.parked = None if run.parked == Parked.LANE else run.parked
         run.changed = True
         _tell_lane(run)
+        changes = {"paused": [False, True]}
+        history.record(Action.EXECUTION_PAUSE, subject_of_run(run.id), by=by, reason=reason, changes=changes)
     return _read(execution_id)
 
 
@@ -125,17 +163,17 @@ def _tell_lane(run: Run) -> None:
     """A queued run that is paused lets the next of its lane pass."""
     if run.lane is None or run.status is not None:
         return
-    waiting = Execution.objects.using(session.alias()).filter(lane=run.lane, parked=Parked.LANE, ended_at=None)
-    # They look for themselves whether they may go, and park again if not.
-    from django.db.models import F
-    from django.db.models.functions import Now
+    runs = Execution.objects.using(session.alias())
+    waiting = runs.filter(lane=run.lane, parked=Parked.LANE, ended_at=None).exclude(pk=run.id).order_by("id")
+    # Who holds a run waits for no other. They look for themselves whether they may go, and park again if not; one that
+    # is passed over here is found by `repair_lanes`.
+    free = list(session.unheld(waiting).values_list("pk", flat=True)[:_TOLD_AT_ONCE])
+    runs.filter(pk__in=free).update(parked=None, due_at=Now(), turn=F("turn") + 1, updated_at=Now())
 
-    waiting.exclude(pk=run.id).update(parked=None, due_at=Now(), turn=F("turn") + 1, updated_at=Now())
 
-
-def resume(execution_id: int, *, by: Any = None) -> Execution:
+def resume(execution_id: int, *, by: Any = None, reason: str | None = None) -> Execution:
     """Lets a paused run go on; steps that came due meanwhile are due now."""
-    with _held(execution_id) as (run, clock):
+    with held(execution_id) as (run, clock):
         _refuse_ended(run, _("resumed"))
         if run.paused_at is None:
             raise Refused(
@@ -147,28 +185,38 @@ def resume(execution_id: int, *, by: Any = None) -> Execution:
             if job.wait == Wait.PERFORMER and job.due_at is None:
                 job.due_at = clock.now()
                 job.changed = True
+        changes = {"paused": [True, False]}
+        history.record(Action.EXECUTION_RESUME, subject_of_run(run.id), by=by, reason=reason, changes=changes)
     return _read(execution_id)
 
 
-def complete_job(job_id: int, *, result: Any = None, status: int = JobStatus.RESOLVED, by: Any = None) -> Job:
+def complete_job(
+    job_id: int, *, result: Any = None, status: int = JobStatus.RESOLVED, by: Any = None, reason: str | None = None
+) -> Job:
     """Completes a job that waits (for a timer, a person, a call or another run) with this result; the run goes on."""
-    return _finish_job(job_id, result, status)
+    return _finish_job(Action.JOB_COMPLETE, job_id, result, status, by, reason)
 
 
-def fail_job(job_id: int, *, result: Any = None, status: int = JobStatus.FAILED, by: Any = None) -> Job:
+def fail_job(
+    job_id: int, *, result: Any = None, status: int = JobStatus.FAILED, by: Any = None, reason: str | None = None
+) -> Job:
     """Fails a job that waits, with this result; the run goes on as after any failure, without further attempts."""
     if status >= 0:
         raise Invalid(_("A failure's status is negative."), field="status")
-    return _finish_job(job_id, result, status)
+    return _finish_job(Action.JOB_FAIL, job_id, result, status, by, reason)
 
 
-def _finish_job(job_id: int, result: Any, status: int) -> Job:
+def _finish_job(action: Action, job_id: int, result: Any, status: int, by: Any, reason: str | None) -> Job:
     if status not in JobStatus.values or status == JobStatus.PENDING:
         raise Invalid(_("%s is no status that a job can end with.") % status, field="status")
+    result = jsonable(result)
+    size = Texts().excess(result)
+    if size is not None:
+        raise Invalid(too_large(size), field="result")
     row = Job.objects.using(session.alias()).filter(pk=_checked_id(job_id)).only("execution_id", "number").first()
     if row is None or row.execution_id is None:
         raise NotFound(_("There is no job %s.") % job_id, field="id")
-    with _held(row.execution_id) as (run, clock):
+    with held(row.execution_id) as (run, clock):
         _refuse_ended(run, _("changed"))
         job = run.job(row.number)
         if not job.pending:
@@ -176,56 +224,94 @@ def _finish_job(job_id: int, result: Any, status: int) -> Job:
             raise Refused(_("Job %(id)s has ended already (%(status)s).") % {"id": job_id, "status": label})
         if job.wait == Wait.BRANCH:
             raise Refused(_("Job %s waits for its branch; complete the job inside it.") % job_id)
+        refuse_without_graph(run)
         processor = Processor(run, clock, savepoint=session.savepoint, transient=session.transient)
         processor.complete(job, Outcome(status=status, result=result), again=False)
+        of_run = subject_of_run(run.id)
+        subject = replace(of_run, kind="job", id=job_id, title=f"{of_run.title}: {job.node_key}", node_key=job.node_key)
+        pending, done = JobStatus.PENDING.name.lower(), JobStatus(status).name.lower()
+        kept = masking.kept(run.id, run.env.masked(result), result_of=job.node_key)
+        changes = {"status": [pending, done], **history.changed({}, {"result": kept})}
+        history.record(action, subject, by=by, reason=reason, changes=changes)
     return Job.objects.using(session.alias()).get(pk=job_id)
 
 
-def rerun(execution_id: int, *, node_id: int | None = None, by: Any = None) -> Execution:
-    """Runs again from the head or from a node that has a job: a started run itself goes on from there, of an ended
-    one a new run.
+def rerun(
+    execution_id: int, *, node_id: int | None = None, failed: bool = False, by: Any = None, reason: str | None = None
+) -> Execution:
+    """Runs again from the head, from a node that has a job or, `failed`, from the node whose failure ended the run: a
+    started run itself goes on from there, of an ended one a new run.
 
-    Raises `Invalid` (field "node_id") for a node that has no job or whose loop or parallel is decided.
+    Raises `Invalid` (field "node_id") for a node that has no job, whose loop or parallel is decided or whose
+    transaction was kept, and (field "failed") where no node's failure ended the run. A node inside a transaction that
+    was taken back means all of that.
     """
     from executions.dispatcher import copy_of
 
     source = Execution.objects.using(session.alias()).filter(pk=_checked_id(execution_id)).first()
     if source is None:
         raise NotFound(_("There is no execution %s.") % execution_id, field="id")
+    if failed:
+        node_id = _failed_node_id(source, node_id)
+    changes = {} if node_id is None else {"node_id": [None, node_id]}
     if source.ended_at is not None:
-        return new_attempt(source, node_id, copy_of, by)
-    with _held(execution_id) as (run, clock):
+        with transaction.atomic(using=session.alias()):
+            again = new_attempt(source, node_id, copy_of, by)
+            changes["execution"] = [source.pk, again.pk]
+            history.record(Action.EXECUTION_RERUN, subject_of_run(source.pk), by=by, reason=reason, changes=changes)
+        return again
+    with held(execution_id) as (run, clock):
         _refuse_ended(run, _("continued"))
         if run.status is None:
-            raise Refused(_("Execution %s is still queued; it has nothing to run again.") % execution_id)
+            raise Refused(nothing_to_rerun(execution_id))
         _refuse_in_call(run, _("continued"))
+        refuse_without_graph(run)
         continue_from(run, clock, node_id)
+        history.record(Action.EXECUTION_RERUN, subject_of_run(run.id), by=by, reason=reason, changes=changes)
     return _read(execution_id)
 
 
-def delete(execution_ids: Sequence[int], *, by: Any = None) -> Deletion:
-    """Deletes ended and queued runs with all that hangs on them; running ones are refused, the rest still goes."""
+def _failed_node_id(source: Execution, node_id: int | None) -> int:
+    if node_id is not None:
+        raise Invalid(_("Name a node or ask for the failed one, not both."), field="failed")
+    node = failed_node(source, graph_of(source))
+    if node is None:
+        raise Invalid(
+            _("No node's failure ended execution %s; name the node, or run it from the start.") % source.pk,
+            field="failed",
+        )
+    return node.id
+
+
+def nothing_to_rerun(execution_id: int) -> str:
+    return _("Execution %s is still queued; it has nothing to run again.") % execution_id
+
+
+def delete(execution_ids: Sequence[int], *, by: Any = None, reason: str | None = None) -> Deletion:
+    """Deletes ended and queued runs with all that hangs on them; running ones are refused, the rest still goes.
+
+    The history of a deleted run stays.
+    """
+    history.checked_reason(reason)
     outcome = Deletion()
     ids = [_checked_id(each) for each in execution_ids]
     for begin in range(0, len(ids), DELETE_CHUNK):
-        _delete_chunk(ids[begin : begin + DELETE_CHUNK], outcome)
+        _delete_chunk(ids[begin : begin + DELETE_CHUNK], outcome, by, reason)
     return outcome
 
 
-def _delete_chunk(ids: Sequence[int], outcome: Deletion) -> None:
+def _delete_chunk(ids: Sequence[int], outcome: Deletion, by: Any, reason: str | None) -> None:
     with session.bounded_session(), session.people():
         rows = Execution.objects.using(session.alias()).filter(pk__in=ids)
         found = {row.pk: row for row in rows.only("id", "status")}
-        features = session.connection().features
-        free = rows.exclude(status=ExecutionStatus.STARTED)
-        if features.has_select_for_update:
-            free = free.select_for_update(skip_locked=True, no_key=features.has_select_for_no_key_update)
-        columns = ("id", "status", "ended_at", "agenda", "lane", "parent_execution_id", "parent_job")
+        free = session.unheld(rows.exclude(status=ExecutionStatus.STARTED))
+        columns = ("id", "title", "key", "status", "ended_at", "agenda", "lane", "parent_execution_id", "parent_job")
         going = [row for row in free.only(*columns) if row.status != ExecutionStatus.STARTED]
         telling = [row.pk for row in going if _is_waited_for(row)]
         outcome.deleted += purge.delete_runs([row.pk for row in going if row.pk not in telling])
+        _record_deleted([row for row in going if row.pk not in telling], by, reason)
     for execution_id in telling:
-        _delete_when_told(execution_id, outcome)
+        _delete_when_told(execution_id, outcome, by, reason)
     gone = {row.pk for row in going}
     for execution_id in ids:
         if execution_id in gone:
@@ -238,6 +324,14 @@ def _delete_chunk(ids: Sequence[int], outcome: Deletion) -> None:
             outcome.refused[execution_id] = _("A worker holds it just now; try again in a moment.")
 
 
+def _record_deleted(rows: Sequence[Execution], by: Any, reason: str | None) -> None:
+    with history.gathering() as entries:
+        for row in sorted(rows, key=lambda each: each.pk):
+            changes = {"status": [_code(row.status), None]}
+            history.record(Action.EXECUTION_DELETE, _subject_of(row), by=by, reason=reason, changes=changes)
+    history.add(entries)
+
+
 def _is_waited_for(row: Execution) -> bool:
     """Whether others would wait for ever for a run that just vanished."""
     if row.ended_at is not None:
@@ -245,13 +339,15 @@ def _is_waited_for(row: Execution) -> bool:
     return row.lane is not None or (row.parent_execution_id is not None and row.parent_job is not None)
 
 
-def _delete_when_told(execution_id: int, outcome: Deletion) -> None:
+def _delete_when_told(execution_id: int, outcome: Deletion, by: Any, reason: str | None) -> None:
     """Ends the run if it is still queued; its row goes when it has told its relatives, in a moment."""
     try:
-        with _held(execution_id) as (run, clock):
+        with held(execution_id) as (run, clock):
             if run.status == ExecutionStatus.STARTED:
                 outcome.refused[execution_id] = _("It is running or waiting; cancel it first.")
                 return
+            changes = {"status": [_code(run.status), None]}
+            history.record(Action.EXECUTION_DELETE, subject_of_run(run.id), by=by, reason=reason, changes=changes)
             if not run.ended:
                 run.end(JobStatus.ABORTED, clock.now(), reason=Reason.CANCELED)
             if ["delete"] not in run.agenda:

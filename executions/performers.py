@@ -15,12 +15,13 @@ from pathlib import Path
 from django.db import connections
 
 from executions import wakeup
+from executions.attempts import with_child
 from executions.processor import CALL_GRACE, Processor
-from executions.run import Run, RunJob
+from executions.run import CarriedClock, Run, RunJob
 from executions.statuses import ExecutionStatus
 from executions.store import claims, journal, session
 from executions.store.side import close_side
-from workflows import ambient
+from workflows import ambient, timing
 from workflows.conf import conf
 from workflows.errors import SluiceError
 from workflows.graph import load_graph
@@ -46,6 +47,7 @@ class Call:
     run: Run
     job: RunJob
     step: Step
+    clock: CarriedClock
 
 
 def perform(queue: str) -> int:
@@ -109,7 +111,12 @@ def perform_one(execution_id: int, job_id: int) -> None:
         if session.transient(error):
             raise
         # What can't be written is told as what it is; calling once more would bring the same.
-        logger.warning("What job %s (execution %s) came to could not be written.", job_id, execution_id, exc_info=error)
+        logger.warning(
+            "What job %s (execution %s) came to could not be written.",
+            job_id,
+            execution_id,
+            exc_info=call.run.env.traceable(error),
+        )
         record(call, _failure(error))
 
 
@@ -136,13 +143,15 @@ def begin(execution_id: int, job_id: int) -> Call | None:
         if job is None or job.wait != Wait.PERFORMER or job.due_at is None or job.due_at > now:
             return None
         processor = Processor(run, claimed.clock, savepoint=session.savepoint, transient=session.transient)
-        if processor.decided(job.parent):
+        if run.decided_above(job.parent, run.graph.nodes[job.node_id]):
             job.sleep()
         elif run.paused_at is not None:
             job.due_at = None
             job.changed = True
         else:
             step = processor.step(job)
+            # Now, under the lock: a connection lost while they are read is no outcome of the call.
+            run.env.load()
             job.attempt += 1
             job.wait = Wait.CALL.value
             job.started_at = now
@@ -152,7 +161,7 @@ def begin(execution_id: int, job_id: int) -> Call | None:
             job.changed = True
             step.attempt = job.attempt
             journal.write([run], now)
-            return Call(run, job, step)
+            return Call(run, job, step, claimed.clock)
         journal.write([run], now)
         return None
 
@@ -168,13 +177,15 @@ def attempt(call: Call) -> Outcome:
     node = call.step.node
     try:
         # What it writes on another database may set workflows off; they know this run as their ancestor.
-        with ambient.inside(call.run.ancestry):
-            return node.instruction.perform(call.step)
+        with ambient.inside(call.run.ancestry), timing.keeping(call.clock, call.run.graph.zone):
+            return with_child(node.instruction.perform(call.step), call.run)
     except Exception as error:
         if not isinstance(error, SluiceError):
-            kind, text = type(error).__name__, " ".join(str(error).split())
+            kind, text = type(error).__name__, " ".join(call.run.env.masked(str(error)).split())
             logger.info("A call of execution %s failed: %s: %s", call.run.id, kind, text)
-            logger.debug("The traceback of that call of execution %s:", call.run.id, exc_info=error)
+            logger.debug(
+                "The traceback of that call of execution %s:", call.run.id, exc_info=call.run.env.traceable(error)
+            )
         return _failure(error)
 
 
@@ -204,6 +215,8 @@ def _record(claimed: claims.Claimed, call: Call, outcome: Outcome) -> bool:
         logger.info("Execution %s ended before its call of job %s came back.", run.id, call.job.number)
         return False
     run.graph = call.run.graph
+    # Masked is what the call was given, whatever its secrets have become since.
+    run.env = call.run.env
     claims.load_jobs([run])
     job = run.job(call.job.number)
     current = job.wait == Wait.CALL and job.attempt == call.step.attempt

@@ -2,18 +2,19 @@
 
 from contextlib import suppress
 from enum import Enum
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from executions import lanes, wakeup
 from executions.models import Execution
 from executions.processor import Processor
-from executions.run import CarriedClock, Run
-from executions.statuses import Parked, Reason
+from executions.run import CarriedClock, Run, RunJob
+from executions.statuses import ExecutionStatus, Parked, Reason
 from executions.store import claims, journal, purge, session
 from workflows.errors import SluiceError
 from workflows.graph import load_graph
-from workflows.instructions.base import Outcome
+from workflows.instructions.base import Outcome, Wait
 from workflows.statuses import JobStatus
 
 #: How soon a relative is tried again whose row somebody else holds.
@@ -64,9 +65,12 @@ def _tell_parent(run: Run, clock: CarriedClock) -> Told:
     parent = claimed.runs[0]
     if parent.ended:
         return Told.ALL
+    if parent.agenda and parent.agenda[0][0] == "caller":
+        # A sync run whose call goes on: its job is written when that first waits or ends.
+        return Told.BUSY
     claims.load_jobs([parent])
     job = parent.known.get(run.parent_job)
-    if job is None or not job.pending:
+    if job is None or job.wait != Wait.OUTSIDE or not _is_latest_child(run, job):
         return Told.ALL
     try:
         parent.graph = load_graph(parent.workflow_id)
@@ -79,14 +83,29 @@ def _tell_parent(run: Run, clock: CarriedClock) -> Told:
     return Told.ALL
 
 
+def _is_latest_child(run: Run, job: RunJob) -> bool:
+    """Whether the job waits for this child, and not for the one that a later attempt started."""
+    if job.attempt == 1:
+        return True
+    children = Execution.objects.using(session.alias()).filter(parent_execution_id=run.parent_execution_id)
+    return not children.filter(parent_job=job.number, id__gt=run.id).exists()
+
+
 def _outcome(run: Run) -> Outcome:
     """What the parent's job becomes: the child's output, or its failure."""
     output, error = Execution.objects.using(session.alias()).filter(pk=run.id).values_list("output", "error").get()
     assert run.status is not None
     if run.status == JobStatus.RESOLVED:
         return Outcome(result=output)
-    message = error or run.reason or _("The called workflow failed.")
-    return Outcome(status=run.status, result={"message": message, "executionId": run.id, "output": output})
+    return failure_of(run.id, run.status, run.reason, error, output)
+
+
+def failure_of(child_id: int, status: int, reason: str | None, error: str | None, output: Any) -> Outcome:
+    """What a job becomes whose child failed; a child that had no time left is its job's own time-out."""
+    why = error or (Reason(reason).label if reason else ExecutionStatus(status).label)
+    message = _("Execution %(id)s, which this step called, failed: %(why)s") % {"id": child_id, "why": why}
+    result = {"message": message, "executionId": child_id, "output": output}
+    return Outcome(status=status, result=result, timed_out=reason == Reason.TIMEOUT)
 
 
 def _tell_children(run: Run, clock: CarriedClock) -> Told:

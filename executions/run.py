@@ -1,6 +1,7 @@
 """One run in memory: what a claim loaded, what the processor changed, what the journal has to write."""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
@@ -8,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from executions.statuses import ExecutionStatus, Reason
 from workflows import ambient
-from workflows.instructions.base import StepJob, Wait
+from workflows.answering import Answer
+from workflows.env import Env
+from workflows.instructions.base import StepJob, TaskRequest, Wait
 from workflows.statuses import JobStatus
 
 if TYPE_CHECKING:
-    from workflows.graph import Graph
+    from workflows.graph import Graph, GraphNode
 
 #: A move of the agenda; engine.md, "Agenda". The first item is its kind, numbers are jobs of the run, ids are nodes.
 Move = list[Any]
@@ -43,7 +46,8 @@ class CarriedClock:
         self._since = monotonic()
 
     def now(self) -> datetime:
-        return self._read + timedelta(seconds=monotonic() - self._since)
+        # By position, which takes half as long: every step asks.
+        return self._read + timedelta(0, monotonic() - self._since)
 
     def elapsed(self) -> float:
         return monotonic() - self._since
@@ -66,10 +70,18 @@ class RunJob(StepJob):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     changed: bool = True
+    #: (a result, its JSON text) where that was made already; see `result_text`.
+    written: tuple[Any, str | None] | None = None
 
     @property
     def pending(self) -> bool:
         return self.status == JobStatus.PENDING
+
+    @property
+    def result_text(self) -> str | None:
+        """The JSON text of the result as it is now, if there is one yet."""
+        written = self.written
+        return written[1] if written is not None and written[0] is self.result else None
 
     def sleep(self) -> None:
         """Nobody shall come for this job any more."""
@@ -97,6 +109,16 @@ class ChildRun:
     job: RunJob
 
 
+@dataclass(slots=True)
+class RunTask:
+    """A task that a step asked for; the journal inserts it in the commit of its job."""
+
+    request: TaskRequest
+    job: RunJob
+    status: int
+    decided_at: datetime | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Run:
     """An execution under its row lock."""
@@ -115,6 +137,8 @@ class Run:
     error: str | None = None
     output: Any = None
     output_set: bool = False
+    #: The JSON text of the output, where it was made already.
+    output_text: str | None = None
     stack: list[list[int]] = field(default_factory=list)
     parent_execution_id: int | None = None
     parent_job: int | None = None
@@ -139,9 +163,16 @@ class Run:
     #: True when `known` holds every job there is.
     complete: bool = False
     children: list[ChildRun] = field(default_factory=list)
+    #: New tasks, by (job number, user, round).
+    tasks: dict[tuple[int, Any, int], RunTask] = field(default_factory=dict)
+    #: Numbers of the jobs whose pending tasks the journal closes.
+    answered: set[int] = field(default_factory=set)
+    #: What is told to the request that waits for the run; None where nobody does.
+    answer: Answer | None = None
     #: Something of the row itself is to be written.
     changed: bool = False
     wrote_host: bool = False
+    _env: Env | None = None
     _context: Any = None
     _context_loaded: bool = False
 
@@ -151,6 +182,17 @@ class Run:
             self._context = self.reader.context(self)
             self._context_loaded = True
         return self._context
+
+    @property
+    def env(self) -> Env:
+        """`$env`: the secrets that its version names, and what masks them in all that is kept."""
+        if self._env is None:
+            self._env = Env(self.graph.env_names if self.graph is not None else frozenset())
+        return self._env
+
+    @env.setter
+    def env(self, env: Env) -> None:
+        self._env = env
 
     @property
     def ancestry(self) -> ambient.Stack:
@@ -169,6 +211,19 @@ class Run:
                 self.learn(loaded)
             job = self.known[number]
         return job
+
+    def decided_above(self, parent: int | None, node: "GraphNode") -> bool:
+        """Whether a job up the chain of parents is decided, so that nothing below moves; `node` stands under `parent`.
+
+        What stands in an error branch runs because the job above it has ended.
+        """
+        while parent is not None:
+            job = self.job(parent)
+            above = self.graph.nodes[job.node_id]
+            if not job.pending and above.instruction.decides and not node.in_error_branch:
+                return True
+            parent, node = job.parent, above
+        return False
 
     def learn(self, job: RunJob) -> None:
         """Takes up a job as the store has it."""
@@ -207,6 +262,26 @@ class Run:
         job.due_at = None
         job.changed = True
         self.pending.discard(job.number)
+        self.close_tasks(job, now)
+
+    def give_tasks(self, job: RunJob, requests: Iterable[TaskRequest]) -> None:
+        """Asks people; the same person once in a round."""
+        for request in requests:
+            key = (job.number, request.user_id, request.round)
+            self.tasks.setdefault(key, RunTask(request, job, int(request.status)))
+            self.changed = True
+
+    def close_tasks(self, job: RunJob, now: datetime) -> None:
+        """Nobody needs to answer any more what this job asked."""
+        if self.graph is not None and job.node_id not in self.graph.asking:
+            return
+        if job.id is not None:
+            self.answered.add(job.number)
+        for task in self.tasks.values():
+            # Copies are for information, whatever becomes of their job.
+            if task.job is job and task.status == JobStatus.PENDING and task.request.type != "cc":
+                task.status = JobStatus.ABORTED
+                task.decided_at = now
 
     def reopen_job(self, job: RunJob) -> None:
         job.status = JobStatus.PENDING
@@ -221,7 +296,9 @@ class Run:
         self.begun = True
         self.changed = True
         if self.graph.options.timeout:
-            self.expires_at = now + timedelta(milliseconds=self.graph.options.timeout)
+            own = now + timedelta(milliseconds=self.graph.options.timeout)
+            # A child has the deadline of its parent's job already.
+            self.expires_at = min(own, self.expires_at or own)
 
     def end(self, status: int, now: datetime, *, reason: str | None = None, error: str | None = None) -> None:
         """Ends the run, once; what is left to tell goes on its agenda. Aborting ends the jobs that wait, too."""
@@ -239,6 +316,7 @@ class Run:
                 self.close_job(job, JobStatus.ABORTED, now)
             elif job.wait is not None and job.wait != Wait.BRANCH:
                 job.sleep()
+            self.close_tasks(job, now)
         self.agenda.clear()
         if self.parent_execution_id is not None and self.parent_job is not None and reason != Reason.PARENT:
             self.agenda.append(["tell", "parent"])

@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from threading import local
 
+from django.db import IntegrityError
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from executions import lanes, relatives
-from executions.processor import LeaveSegment, Processor
+from executions import lanes, relatives, sync
+from executions.processor import LeaveSegment, Processor, Savepoint
 from executions.run import CarriedClock, Run
 from executions.statuses import ExecutionStatus, Reason
 from executions.store import claims, holdings, journal, session
+from workflows import timing
 from workflows.conf import conf
 from workflows.errors import SluiceError
 from workflows.graph import Graph, load_graph
@@ -31,6 +35,8 @@ CRASH_DELAYS = (1, 10, 60)
 MOST_CRASHES = 3
 #: Seconds until a run whose segment met a conflict is tried again: others go first, the lock may be held for long.
 CONFLICT_DELAY = 0.1
+#: SQLite: seconds between two full segments in which others who wait for its one writer may come in.
+GAP_SECONDS = 0.01
 
 
 @dataclass(slots=True)
@@ -53,11 +59,12 @@ def run_batch(queue: str, *, since: datetime | None = None) -> Worked:
         due = claims.peek(queue, solo=False, limit=limit)
         if not due:
             return Worked()
+        _give_way()
         holdings.note(due)
         ids, since = [execution_id for execution_id, _ in due], None
     runs: list[Run] = []
     try:
-        with session.segment(claims=True), _noted():
+        with _wrote_last(), session.segment(claims=True), _noted():
             claimed = claims.claim(queue, solo=False, limit=limit, since=since, ids=ids)
             runs = claimed.runs
             if not runs or claimed.clock is None:
@@ -72,7 +79,8 @@ def run_batch(queue: str, *, since: datetime | None = None) -> Worked:
         if session.transient(error):
             _pause_after_conflict(error)
             return Worked(claimed=1)
-        logger.warning("A batch of %d runs could not be written; they are done one by one.", len(runs), exc_info=error)
+        told = error if all(run.env.traceable(error) for run in runs) else None
+        logger.warning("A batch of %d runs could not be written; they are done one by one.", len(runs), exc_info=told)
         for run in runs:
             _run_by_id(run.id, run.turn)
         return Worked(len(runs))
@@ -86,6 +94,7 @@ def run_solo(queue: str, *, since: datetime | None = None) -> Worked:
         due = claims.peek(queue, solo=True, limit=1)
         if not due:
             return Worked()
+        _give_way()
         holdings.note(due)
         ids, since = [execution_id for execution_id, _ in due], None
     worked = _solo_segment(lambda: claims.claim(queue, solo=True, limit=1, since=since, ids=ids))
@@ -105,15 +114,16 @@ def run_to_first_wait(execution_id: int) -> None:
 
 def _run_by_id(execution_id: int, turn: int | None) -> tuple[int, int] | None:
     if session.vendor() == "sqlite":
+        _give_way()
         holdings.note([(execution_id, turn or 0)])
     return _solo_segment(lambda: claims.claim_one(execution_id, turn=turn)).goes_on
 
 
-def _solo_segment(take: Callable[[], claims.Claimed]) -> Worked:
+def _solo_segment(take: Callable[[], claims.Claimed], *, savepoint: Savepoint = session.savepoint) -> Worked:
     run: Run | None = None
     sqlite = session.vendor() == "sqlite"
     try:
-        with session.segment(claims=True), _noted():
+        with _wrote_last(), session.segment(claims=True), _noted():
             claimed = take()
             if not claimed.runs or claimed.clock is None:
                 return Worked()
@@ -124,7 +134,7 @@ def _solo_segment(take: Callable[[], claims.Claimed]) -> Worked:
                 worked.goes_on = (run.id, run.turn + 1) if run.agenda and run.changed else None
             elif _frozen_now([run]):
                 worked.goes_on = (run.id, run.turn)
-            elif _ready([run], claimed.clock, solo=True) and _process_alone(run, claimed.clock, sqlite=sqlite):
+            elif _ready([run], claimed.clock, solo=True) and _process_alone(run, claimed.clock, savepoint):
                 worked.goes_on = (run.id, run.turn + 1)
         return worked
     except LeaveSegment as error:
@@ -134,9 +144,45 @@ def _solo_segment(take: Callable[[], claims.Claimed]) -> Worked:
             _put_off(run, error)
         elif run is None:
             raise
+        elif sqlite and isinstance(error, IntegrityError) and run.wrote_host and savepoint is session.savepoint:
+            # All foreign keys are deferred there, and the commit does not say whose fault it was: done again, with a
+            # look after each step, it is that step's own error.
+            execution_id, turn = run.id, run.turn
+            return _solo_segment(
+                lambda: claims.claim_one(execution_id, turn=turn), savepoint=session.checking_savepoint
+            )
         else:
             _end_in_error(run, error)
     return Worked(claimed=1)
+
+
+class _Pace(local):
+    """How a thread keeps SQLite's one writer: since when almost without a pause, and until when."""
+
+    since = 0.0
+    until = 0.0
+
+
+_pace = _Pace()
+
+
+def _give_way() -> None:
+    """SQLite hands its lock to whoever happens to ask, and who waits asks every 100 ms: one segment right after the
+    other would keep a person's cancel out for ever."""
+    now = time.monotonic()
+    if now - _pace.until < GAP_SECONDS:
+        if now - _pace.since < SQLITE_SECONDS:
+            return
+        time.sleep(GAP_SECONDS)
+    _pace.since = time.monotonic()
+
+
+@contextmanager
+def _wrote_last() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        _pace.until = time.monotonic()
 
 
 @contextmanager
@@ -223,34 +269,46 @@ def _process_batch(runs: Sequence[Run], clock: CarriedClock, *, sqlite: bool) ->
     begin_until = seconds / 2
     claims.load_jobs(runs)
     done: list[Run] = []
-    for run in runs:
-        if done and clock.elapsed() > begin_until:
-            break
-        _processor(run, clock, lambda wrote: clock.elapsed() > seconds).advance()
-        done.append(run)
+    # Once for all of the first one's zone: to change it takes longer than a small step.
+    with timing.keeping(clock, runs[0].graph.zone):
+        for run in runs:
+            if done and clock.elapsed() > begin_until:
+                break
+            _processor(run, clock, lambda wrote: clock.elapsed() > seconds).advance()
+            done.append(run)
     if len(done) < len(runs) and not sqlite:
         # Those not begun keep their turn: a note of them would accuse this worker of having died.
         holdings.note((run.id, run.turn) for run in done)
     journal.write(done, clock.now())
 
 
-def _process_alone(run: Run, clock: CarriedClock, *, sqlite: bool) -> bool:
+def _process_alone(run: Run, clock: CarriedClock, savepoint: Savepoint) -> bool:
     """Whether the run has more to do at once."""
+    sqlite = session.vendor() == "sqlite"
     seconds = SQLITE_SECONDS if sqlite else ALONE_SECONDS
     host_seconds = SQLITE_SECONDS if sqlite else HOST_SECONDS
     claims.load_jobs([run])
-    _processor(run, clock, lambda wrote: clock.elapsed() > (host_seconds if wrote else seconds)).advance()
+    _processor(run, clock, lambda wrote: clock.elapsed() > (host_seconds if wrote else seconds), savepoint).advance()
     journal.write([run], clock.now())
     return bool(run.agenda) and run.paused_at is None and run.parked is None
 
 
-def _processor(run: Run, clock: CarriedClock, enough: Callable[[bool], bool]) -> Processor:
-    return Processor(run, clock, savepoint=session.savepoint, transient=session.transient, enough=enough)
+def _processor(
+    run: Run, clock: CarriedClock, enough: Callable[[bool], bool], savepoint: Savepoint = session.savepoint
+) -> Processor:
+    return Processor(
+        run,
+        clock,
+        savepoint=savepoint,
+        transient=session.transient,
+        enough=enough,
+        call_child=partial(sync.call_child, run),
+    )
 
 
 def _end_in_error(run: Run, error: Exception) -> None:
     """A run alone that can't be written ends with that text, in a transaction of its own."""
-    logger.error("Execution %s could not be written and ends in ERROR.", run.id, exc_info=error)
+    logger.error("Execution %s could not be written and ends in ERROR.", run.id, exc_info=run.env.traceable(error))
     with session.segment(claims=True):
         claimed = claims.claim_one(run.id, turn=run.turn)
         for again in claimed.runs:
@@ -260,7 +318,7 @@ def _end_in_error(run: Run, error: Exception) -> None:
                 journal.postpone(again, claimed.clock.now(), CRASH_DELAYS[-1])
                 continue
             again.graph = run.graph
-            text = jsonable(f"{type(error).__name__}: {error}")
+            text = run.env.masked(jsonable(f"{type(error).__name__}: {error}"))
             if again.status is None:
                 again.status = ExecutionStatus.STARTED
                 again.started_at = claimed.clock.now()

@@ -1,28 +1,39 @@
 """Sync runs: inside the caller's call. Their rows stand on a second connection, so history outlives a rollback."""
 
 import logging
+import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from executions.models import Execution
 from executions.processor import LeaveSegment, Processor
+from executions.queued import queued
+from executions.relatives import failure_of
 from executions.run import CarriedClock, Run
-from executions.statuses import ExecutionStatus
-from executions.store import claims, eventkeys, journal, session, sql
+from executions.statuses import ExecutionStatus, Reason
+from executions.store import attributes, claims, eventkeys, intake, journal, session, sql
 from executions.store.side import close_side, on_side
+from workflows.answering import Answer
 from workflows.conf import conf
+from workflows.errors import SluiceError
 from workflows.graph import Graph, load_graph
+from workflows.instructions.base import ChildRequest, Outcome, Wait
+from workflows.jsonable import jsonable
 from workflows.models import Workflow
 from workflows.statuses import JobStatus
 from workflows.triggers.base import Event
 
 logger = logging.getLogger("sluice.sync")
+
+#: Seconds between two looks whether somebody else ended a run that is with its caller.
+LOOK_SECONDS = 1.0
 
 _INSERT = (
     "workflow_id", "key", "title", "version", "type", "event_key", "name", "context", "status",
@@ -34,18 +45,46 @@ _INSERT = (
 
 def run(event: Event, execution: Execution) -> Run | Execution | None:
     """Runs to the end or first wait, in the caller's transaction; None where its event's first run is purged."""
+    ended = _run(event, execution)
+    if event.answer is not None and ended is not None:
+        event.answer.status = ended.status
+    return ended
+
+
+def _run(event: Event, execution: Execution) -> Run | Execution | None:
     if event.event_key is not None:
         pair = (execution.key, event.event_key)
         known = eventkeys.remember([pair])
         if pair in known:
             return known[pair]
-    graph = load_graph(execution.workflow_id or 0)
+    try:
+        graph = load_graph(execution.workflow_id or 0)
+    except SluiceError as error:
+        if execution.manually:
+            raise
+        return _stillborn(execution, error)
+    return _walk(graph, execution, answer=event.answer)
+
+
+def _walk(graph: Graph, execution: Execution, *, called: bool = False, answer: Answer | None = None) -> Run:
     now = session.database_now()
     with _history() as db:
         if not graph.frozen:
             _freeze(db, graph, now)
         running = _insert(db, execution, graph, now)
-    processor = Processor(running, CarriedClock(now), savepoint=_savepoint, transient=session.transient, inline=True)
+    running.answer = answer
+    if called:
+        # The parent stands above in this very call; only the row names its job, for an end that comes later.
+        running.parent_job = None
+    processor = Processor(
+        running,
+        CarriedClock(now),
+        savepoint=session.checking_savepoint,
+        transient=session.transient,
+        inline=True,
+        ended_outside=_Look(running),
+        call_child=partial(call_child, running),
+    )
     try:
         processor.advance()
     except LeaveSegment as error:
@@ -59,10 +98,39 @@ def run(event: Event, execution: Execution) -> Run | Execution | None:
     return running
 
 
-@contextmanager
-def _savepoint(writes: bool) -> Iterator[None]:
-    with transaction.atomic(using=session.alias()):
-        yield
+def call_child(run: Run, request: ChildRequest, number: int) -> Outcome | None:
+    """A step's child, in the same call; None for an asynchronous one.
+
+    One that waits is told of by workers, once this run has left the call too.
+    """
+    graph = load_graph(request.workflow_id)
+    if not graph.sync:
+        return None
+    execution = queued(
+        graph,
+        graph.options,
+        jsonable(request.context),
+        stack=run.ancestry,
+        solo=True,
+        created_by_id=run.created_by_id,
+        parent_execution_id=run.id,
+        parent_job=number,
+    )
+    child = _walk(graph, execution, called=True)
+    if not child.ended:
+        return Outcome(JobStatus.PENDING, wait=Wait.OUTSIDE)
+    if child.status == JobStatus.RESOLVED:
+        return Outcome(result=child.output)
+    return failure_of(child.id, child.status or JobStatus.ERROR, child.reason, child.error, child.output)
+
+
+def _stillborn(execution: Execution, error: SluiceError) -> Execution:
+    """The run of a version that nobody here can read: the save that set it off must not fail for that."""
+    execution.status = JobStatus.ERROR
+    execution.error = str(error)
+    with _history() as db:
+        intake.insert_queued(db, [execution])
+    return execution
 
 
 @contextmanager
@@ -105,7 +173,8 @@ def _insert(db: BaseDatabaseWrapper, execution: Execution, graph: Graph, now: da
         execution.parent_job, 1, due_at, 0, sql.as_json([["caller"]]), True, execution.queue, execution.priority, 0,
         execution.created_by_id, now, now, expires_at, now,
     )  # fmt: skip
-    pk = sql.insert_one(db, Execution, _INSERT, row)
+    pk = execution.pk = sql.insert_one(db, Execution, _INSERT, row)
+    attributes.insert(db, [execution])
     run = Run(pk, graph.workflow_id, graph.key, ExecutionStatus.STARTED, 0, execution.queue, True, deque(), _Reader())
     run.graph = graph
     run.stack = execution.stack
@@ -135,7 +204,8 @@ class _Reader(claims.DatabaseReader):
 def _finish(run: Run, processor: Processor, *, failed: BaseException | None = None) -> None:
     """Writes the jobs and the end, or the first wait, in one commit; from then on workers own the run."""
     if failed is not None and not run.ended:
-        run.end(JobStatus.ERROR, processor.clock.now(), error=f"{type(failed).__name__}: {failed}".replace("\x00", ""))
+        text = run.env.masked(f"{type(failed).__name__}: {failed}".replace("\x00", ""))
+        run.end(JobStatus.ERROR, processor.clock.now(), error=text)
     try:
         with _history() as db:
             if not _still_ours(db, run):
@@ -152,9 +222,34 @@ def _finish(run: Run, processor: Processor, *, failed: BaseException | None = No
 
 
 def _still_ours(db: BaseDatabaseWrapper, run: Run) -> bool:
-    table = db.ops.quote_name(Execution._meta.db_table)
     lock = "" if db.vendor == "sqlite" else " FOR UPDATE"
+    return _turn(db, run, lock)[0] == run.turn
+
+
+def _turn(db: BaseDatabaseWrapper, run: Run, lock: str = "") -> tuple[int | None, str | None]:
+    """(turn, reason) of the run's row; (None, None) where it was deleted."""
+    table = db.ops.quote_name(Execution._meta.db_table)
     with db.cursor() as cursor:
-        cursor.execute(f"SELECT turn FROM {table} WHERE id = %s{lock}", [run.id])
-        row = cursor.fetchone()
-    return row is not None and row[0] == run.turn
+        cursor.execute(f"SELECT turn, reason FROM {table} WHERE id = %s{lock}", [run.id])
+        return cursor.fetchone() or (None, None)
+
+
+class _Look:
+    """Why somebody else ended the run meanwhile, if anybody did; between its moves the row is read once a second."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._next = time.monotonic() + LOOK_SECONDS
+
+    def __call__(self) -> str | None:
+        now = time.monotonic()
+        if now < self._next:
+            return None
+        self._next = now + LOOK_SECONDS
+        try:
+            with nullcontext(session.connection()) if session.vendor() == "sqlite" else on_side() as db:
+                turn, reason = _turn(db, self._run)
+        except DatabaseError:
+            # Whoever writes the end finds out.
+            return None
+        return None if turn == self._run.turn else reason or Reason.CANCELED

@@ -19,3 +19,11 @@ def perform(queue: str) -> None:
     from executions.performers import perform as work
 
     work(queue)
+
+
+@shared_task(name="sluice.bulk", acks_late=True, time_limit=0, soft_time_limit=0, ignore_result=True)
+def bulk(queue: str) -> None:
+    """Takes on the bulk operation that is due first."""
+    from executions.bulk import work
+
+    work(queue)

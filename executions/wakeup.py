@@ -3,13 +3,14 @@
 import logging
 import os
 import time
+from dataclasses import dataclass
 from functools import lru_cache
 
 from celery import current_app
 from django.core.cache import BaseCache, caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from kombu.pools import ProducerPool
 
@@ -32,24 +33,30 @@ def perform_queue(queue: str) -> str:
     return f"{queue}-perform"
 
 
+@dataclass(frozen=True, slots=True)
 class WakeUp:
-    """The commit hook of one queue; compared by queue, so that a transaction sends one."""
+    """The commit hook of one queue; compared by what it wakes, so that a transaction sends one of each."""
 
-    def __init__(self, queue: str) -> None:
-        self.queue = queue
+    queue: str
+    performers: bool = False
 
     def __call__(self) -> None:
-        send(self.queue)
+        (send_perform if self.performers else send)(self.queue)
 
 
-def wake_on_commit(db: BaseDatabaseWrapper, queue: str) -> None:
-    """Wakes the queue's workers once this transaction commits."""
+def wake_on_commit(db: BaseDatabaseWrapper, queue: str, *, performers: bool = False) -> None:
+    """Wakes the queue's drains, or its performers, once this transaction commits."""
+    wake_up = WakeUp(queue, performers)
     here = set(db.savepoint_ids)
     for savepoints, hook, *_ in db.run_on_commit:
         # One registered inside a savepoint that may yet be rolled back does not stand for this one.
-        if isinstance(hook, WakeUp) and hook.queue == queue and set(savepoints) <= here:
+        if hook == wake_up and set(savepoints) <= here:
             return
-    transaction.on_commit(WakeUp(queue), using=db.alias, robust=True)
+    if db is connections[db.alias]:
+        transaction.on_commit(wake_up, using=db.alias, robust=True)
+    else:
+        # The second connection, in a transaction without `atomic`: what on_commit refuses, set_autocommit runs.
+        db.run_on_commit.append((set(db.savepoint_ids), wake_up, True))  # type: ignore[arg-type]  # robust is unknown
 
 
 def send(queue: str, *, whatever_the_mark: bool = False) -> None:
@@ -60,6 +67,15 @@ def send(queue: str, *, whatever_the_mark: bool = False) -> None:
 def send_perform(queue: str, *, whatever_the_mark: bool = False) -> None:
     """Wakes the queue's performers, unless somebody just did. Never raises."""
     _send("sluice.perform", queue, perform_queue(queue), whatever_the_mark)
+
+
+def send_bulk(queue: str) -> None:
+    """Wakes a worker for bulk operations; these are few, and the mark is the drains'. Never raises."""
+    if time.monotonic() >= _silent_until:
+        try:
+            _publish("sluice.bulk", queue, to=queue)
+        except Exception as error:
+            _fall_silent(queue, error)
 
 
 def _send(task: str, queue: str, to: str, whatever_the_mark: bool) -> None:

@@ -5,8 +5,11 @@ that is absent it is skipped with the reason. SLUICE_NO_SKIPS=1 turns every skip
 """
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -41,8 +44,20 @@ def _unmet(item: pytest.Item) -> str | None:
     return None
 
 
+#: Fixtures through which a test reaches the database, or processes that do.
+_DATABASE = {"db", "transactional_db", "django_db_setup", "live_server"}
+
+
+def _same_everywhere(item: pytest.Item) -> bool:
+    """Whether no server comes into it at all: then once is enough."""
+    marked = any(item.get_closest_marker(name) for name in ("django_db", "engine", "redis", "workers", *_SERVERS))
+    return not marked and not _DATABASE.intersection(getattr(item, "fixturenames", ()))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if _same_everywhere(item):
+            item.add_marker(pytest.mark.once)
         if reason := _unmet(item):
             item.add_marker(pytest.mark.skip(reason=reason))
 
@@ -72,13 +87,53 @@ def real_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
-    """Graphs, settings and cache outlive a test's rows; none may outlive the test."""
+    """Graphs, listeners, settings, cache and the silence after a broker's failure: none may outlive the test."""
     yield
     from django.core.cache import cache
 
+    from executions import wakeup
     from workflows.conf import conf
     from workflows.graph import forget_graphs
+    from workflows.triggers import listening
 
     forget_graphs()
+    listening.forget()
+    wakeup.speak_again()
     conf.cache_clear()
     cache.clear()
+
+
+@pytest.fixture
+def django_assert_num_queries(django_assert_num_queries: Any) -> Callable[..., Any]:
+    return _counting(django_assert_num_queries)
+
+
+@pytest.fixture
+def django_assert_max_num_queries(django_assert_max_num_queries: Any) -> Callable[..., Any]:
+    return _counting(django_assert_max_num_queries)
+
+
+def _counting(counted: Callable[..., AbstractContextManager[Any]]) -> Callable[..., Any]:
+    """Counts what the code itself asks for: not what it asks once a second, or once a process, whoever comes by."""
+
+    @contextmanager
+    def counting(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        from django.apps import apps
+        from django.contrib.contenttypes.models import ContentType
+
+        from workflows.conf import conf
+        from workflows.triggers import listening
+
+        # A flush, as after each test that commits, empties this cache.
+        ContentType.objects.get_for_models(*apps.get_models())
+        # Nought is said by tests of the looking itself.
+        if conf().REFRESH_SECONDS:
+            listening.refresh()
+            listening._state.next_look = time.monotonic() + 60
+        try:
+            with counted(*args, **kwargs) as queries:
+                yield queries
+        finally:
+            listening._state.next_look = 0.0
+
+    return counting

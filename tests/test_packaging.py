@@ -10,65 +10,15 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tests.bare import ADMIN, API, OURS, PROJECT
+
 pytestmark = [pytest.mark.once]
 
 ROOT = Path(settings.BASE_DIR)
 
-_PROJECT = """
-import os, sys
-import django
-from django.conf import settings
-from django.urls import include, path
-
-settings.configure(
-    SECRET_KEY="packaging-test-key-of-more-than-fifty-characters-0123456789",
-    ROOT_URLCONF=__name__,
-    ALLOWED_HOSTS=["testserver"],
-    USE_TZ=True,
-    STATIC_URL="/static/",
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "packaging.sqlite3"}},
-    INSTALLED_APPS=[
-        "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
-        "django.contrib.messages", "django.contrib.staticfiles", "rest_framework", "django_filters",
-        "workflows", "executions",
-    ],
-    MIDDLEWARE=[
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.middleware.common.CommonMiddleware",
-        "django.middleware.csrf.CsrfViewMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
-        "django.contrib.messages.middleware.MessageMiddleware",
-        "workflows.ambient.ActorMiddleware",
-    ],
-    TEMPLATES=[{
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
-        "OPTIONS": {"context_processors": [
-            "django.template.context_processors.request",
-            "django.contrib.auth.context_processors.auth",
-            "django.contrib.messages.context_processors.messages",
-        ]},
-    }],
-)
-django.setup()
-
-from django.contrib import admin
-from django.contrib.auth import get_user_model
-from django.contrib.staticfiles import finders
-from django.core.management import call_command
-from django.test import Client
-
-urlpatterns = [
-    path("admin/", admin.site.urls),
-    path("api/", include("workflows.api.urls")),
-    path("api/", include("executions.api.urls")),
-]
-
-call_command("check", fail_level="ERROR")
-call_command("migrate", verbosity=0)
-user = get_user_model().objects.create_superuser("admin", "admin@example.com", "admin")
-
-from workflows import versions
+_PROJECT = (
+    PROJECT
+    + """
 workflow = versions.create_workflow(type="manual", title="Installed")
 
 client = Client()
@@ -86,6 +36,7 @@ import kombu.transport.redis
 print("workflows:", __import__("workflows").__file__)
 print("executions:", __import__("executions").__file__)
 """
+)
 
 
 def _run(*command: str | Path, cwd: Path) -> str:
@@ -119,7 +70,9 @@ def bare(tmp_path: Path) -> Path:
 def _renders_pages(bare: Path, *requirement: str | Path) -> str:
     python = bare / "env" / "bin" / "python"
     _run(python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *requirement, cwd=bare)
-    return _run(python, "-W", "error::ResourceWarning", "tiny.py", cwd=bare / "project")
+    return _run(
+        python, "-W", "error::ResourceWarning", "tiny.py", ",".join((*ADMIN, *OURS, *API)), cwd=bare / "project"
+    )
 
 
 def _shipped(app: str) -> list[str]:

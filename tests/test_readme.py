@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management import get_commands
 
 from workflows.conf import Sluice
+from workflows.instructions import instructions
 
 pytestmark = [pytest.mark.once]
 
@@ -72,7 +73,7 @@ def _pyproject() -> dict[str, Any]:
 @pytest.mark.parametrize("words", list(_commands()))
 def test_commands_exist(words: list[str]) -> None:
     words = [word for position, word in enumerate(words) if not ("=" in word and position < 3 and "://" in word)]
-    words = [word for word in words if not re.fullmatch(r"[A-Z]+=\S+", word)]
+    words = [word for word in words if not re.fullmatch(r"[A-Z]+=.+", word)]
     match words:
         case ["make", *targets]:
             assert set(targets) <= _targets()
@@ -82,6 +83,8 @@ def test_commands_exist(words: list[str]) -> None:
             wheel, extras = re.fullmatch(r"dist/(.+)-py3-none-any.whl\[([a-z,]+)\]", requirement).groups()  # type: ignore[union-attr]
             assert wheel == f"{_pyproject()['name'].replace('-', '_')}-{_pyproject()['version']}"
             assert set(extras.split(",")) <= set(_pyproject()["optional-dependencies"])
+        case [".venv/bin/pip", "install", "--editable", requirement]:
+            assert requirement.strip(".[]") in _pyproject()["optional-dependencies"]
         case ["celery", "-A", project, "worker", "-Q", queues, *_]:
             first, second = queues.split(",")
             assert project == "config"
@@ -97,6 +100,13 @@ def test_every_setting_is_documented_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `(.+?)` \|", page.partition("## Settings")[2], re.MULTILINE))
     written = {name: repr(field.default).replace("'", '"') for name, field in Sluice.model_fields.items()}
     assert rows == written
+
+
+def test_every_node_type_that_comes_along_has_its_section() -> None:
+    text = (ROOT / "docs" / "nodes.md").read_text()
+    types = {kind.type for kind in instructions().values() if type(kind).__module__.startswith("workflows.")}
+    assert len(types) > 20
+    assert types - set(re.findall(r"^###? (\S+)$", text, re.MULTILINE)) == set()
 
 
 def test_every_dependency_has_its_reason() -> None:

@@ -1,11 +1,12 @@
 """What should happen: definitions of workflows.
 
-Public names: `register_trigger`, `register_instruction`. Everything else is private.
+Public names: `register_trigger`, `register_instruction`, and `track` and `TrackedManager` for bulk writes. Everything
+else is private.
 """
 
 from typing import Any
 
-__all__ = ["register_instruction", "register_trigger"]
+__all__ = ["TrackedManager", "register_instruction", "register_trigger", "track"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,4 +19,8 @@ def __getattr__(name: str) -> Any:
         from workflows.triggers import register_trigger
 
         return register_trigger
+    if name in ("TrackedManager", "track"):
+        from workflows.triggers import tracking
+
+        return getattr(tracking, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

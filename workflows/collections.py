@@ -42,8 +42,6 @@ _SENSITIVE = re.compile(
     r"(^|_)(password|passwd|passphrase|secret|secret_key|api_?key|private_?key|(access|refresh|auth)_?token)(_hash)?$",
     re.I,
 )
-#: What a sensitive value is shown as.
-MASK = "******"
 #: Text in these is the value itself; text in any other field is a value not yet read.
 _TEXT_FIELDS = (CharField, TextField, JSONField, FileField)
 

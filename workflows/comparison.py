@@ -1,7 +1,7 @@
 """What differs between two versions."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Literal
@@ -148,6 +148,11 @@ def _changes(path: str, before: Any, after: Any) -> Iterator[Change]:
     # True is 1 in Python, not in JSON.
     elif before != after or isinstance(before, bool) is not isinstance(after, bool):
         yield Change(path, "changed", before, after)
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """What differs between two objects' values by name; a name that `before` lacks was None."""
+    return [change for name in after for change in _changes(name, before.get(name), after[name])]
 
 
 def differs(before: Any, after: Any) -> bool:

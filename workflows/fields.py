@@ -14,3 +14,13 @@ class ExactCharField(models.CharField):  # type: ignore[type-arg]  # Django take
         if connection.vendor == "mysql":
             parameters["collation"] = "utf8mb4_bin"
         return parameters
+
+
+class SortedCharField(ExactCharField):
+    """An ExactCharField that sorts by code point on every database, so that what begins with a text is a range."""
+
+    def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
+        parameters = super().db_parameters(connection)
+        if connection.vendor == "postgresql":
+            parameters["collation"] = "C"
+        return parameters

@@ -6,15 +6,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
+from django.utils.timezone import get_default_timezone
 from django.utils.translation import gettext as _
 
-from workflows.errors import Invalid, NotFound
+from workflows.errors import Invalid, NotFound, SluiceError
 from workflows.models import Node, Workflow
 from workflows.options import WorkflowOptions
-from workflows.policy import Policy
+from workflows.policy import ERROR_BRANCH, Policy
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from workflows.instructions.base import Effect, Instruction, NodeConfig
 
 _CACHED_GRAPHS = 512
@@ -34,10 +38,14 @@ class GraphNode:
     # Out of the repr: a long line would exhaust the stack.
     upstream: "GraphNode | None" = field(default=None, repr=False)
     downstream: "GraphNode | None" = field(default=None, repr=False)
-    #: Branch heads by index, ascending.
+    #: Heads of the kind's own branches by index, ascending.
     branches: "dict[int, GraphNode]" = field(default_factory=dict, repr=False)
-    #: The branching node whose branch this node stands in, or None on the main line.
+    #: The first node of its error branch, which is none of those.
+    error_head: "GraphNode | None" = field(default=None, repr=False)
+    #: The node whose branch this node stands in, or None on the main line.
     parent: "GraphNode | None" = field(default=None, repr=False)
+    #: Whether that is the parent's error branch.
+    in_error_branch: bool = False
 
     @cached_property
     def instruction(self) -> "Instruction[Any]":
@@ -62,6 +70,36 @@ class GraphNode:
     def effect(self) -> "Effect":
         return self.instruction.effect_of(self.config)
 
+    @property
+    def heads(self) -> "dict[int, GraphNode]":
+        """The first node of every branch, the error branch last."""
+        return self.branches if self.error_head is None else {**self.branches, ERROR_BRANCH: self.error_head}
+
+    def takes_error(self, other: "GraphNode") -> bool:
+        """Whether the other node stands in this one's error branch, at any depth."""
+        node: GraphNode | None = other if self.error_head is not None else None
+        while node is not None and node.parent is not self:
+            node = node.parent
+        return node is not None and node.in_error_branch
+
+    @property
+    def branch(self) -> int | None:
+        """The index of the branch that it stands in; None on the main line."""
+        node = self
+        while node.branch_index is None and node.upstream is not None:
+            node = node.upstream
+        return node.branch_index
+
+    @property
+    def block(self) -> "GraphNode | None":
+        """The outermost node whose atomic branch it stands in, at any depth: all of that is done, or nothing."""
+        found, node = None, self
+        while node.parent is not None:
+            if node.branch == node.parent.instruction.atomic_branch:
+                found = node.parent
+            node = node.parent
+        return found
+
     def line(self) -> "Iterator[GraphNode]":
         """This node and those after it on its line."""
         node: GraphNode | None = self
@@ -71,11 +109,11 @@ class GraphNode:
 
     def below(self) -> "Iterator[GraphNode]":
         """Every node in the branches of this one, at any depth."""
-        stack = list(self.branches.values())
+        stack = list(self.heads.values())
         while stack:
             for node in stack.pop().line():
                 yield node
-                stack.extend(node.branches.values())
+                stack.extend(node.heads.values())
 
 
 class Graph:
@@ -88,6 +126,8 @@ class Graph:
         self.title = workflow.title
         self.type = workflow.type
         self.sync = workflow.sync
+        #: Its name; "" is the project's.
+        self.time_zone = workflow.time_zone
         self.frozen = workflow.frozen
         self.options = WorkflowOptions.model_validate(workflow.options)
         self.nodes: dict[int, GraphNode] = {}
@@ -107,7 +147,9 @@ class Graph:
                 heads.append(node)
             else:
                 node.upstream = self._at(row.upstream_id, row)
-                if row.branch_index is not None:
+                if row.branch_index == ERROR_BRANCH:
+                    node.upstream.error_head = node
+                elif row.branch_index is not None:
                     node.upstream.branches[row.branch_index] = node
             if row.downstream_id is not None:
                 node.downstream = self._at(row.downstream_id, row)
@@ -135,18 +177,54 @@ class Graph:
         lines: list[tuple[GraphNode, GraphNode | None]] = [(self.head, None)] if self.head else []
         while lines:
             first, parent = lines.pop()
-            before = first.upstream
+            before, for_error = first.upstream, first.branch_index == ERROR_BRANCH
             for node in first.line():
                 if node.id in seen or node.upstream is not before:
                     raise Invalid(_("The links of node %s don't form a tree.") % node.id, field="nodes")
                 seen.add(node.id)
-                node.parent = parent
+                node.parent, node.in_error_branch = parent, for_error
                 node.branches = dict(sorted(node.branches.items()))
-                lines.extend((head, node) for head in node.branches.values())
+                lines.extend((head, node) for head in node.heads.values())
                 before = node
         if len(seen) != len(self.nodes):
             loose = sorted(set(self.nodes) - seen)
             raise Invalid(_("Nodes %s hang on nothing.") % loose, field="nodes")
+
+    @property
+    def zone(self) -> "tzinfo":
+        """Where its days begin. Raises `Invalid` (field "time_zone") for a zone that this machine does not know."""
+        # Not kept: a test may change the project's.
+        return self._own_zone or get_default_timezone()
+
+    @cached_property
+    def _own_zone(self) -> "tzinfo | None":
+        try:
+            return ZoneInfo(self.time_zone) if self.time_zone else None
+        except (KeyError, OSError, ValueError):
+            raise Invalid(
+                _('There is no time zone %s here; choose one like "Europe/Berlin", or install tzdata.')
+                % self.time_zone,
+                field="time_zone",
+            ) from None
+
+    @cached_property
+    def env_names(self) -> frozenset[str]:
+        """Names of the secrets that templates of its nodes ask for."""
+        from workflows.env import env_names
+
+        return env_names([node.raw_config for node in self.nodes.values()])
+
+    @cached_property
+    def asking(self) -> frozenset[int]:
+        """Nodes whose jobs may wait for tasks of people; one of a kind that nobody here knows counts as such."""
+
+        def asks(node: GraphNode) -> bool:
+            try:
+                return node.instruction.asks
+            except SluiceError:
+                return True
+
+        return frozenset(node.id for node in self.nodes.values() if asks(node))
 
     @cached_property
     def solo(self) -> bool:
@@ -156,7 +234,10 @@ class Graph:
         if self.options.lane:
             return True
         try:
-            return any(node.effect is not Effect.PURE for node in self.nodes.values())
+            return any(
+                node.effect is not Effect.PURE or node.instruction.atomic_branch is not None
+                for node in self.nodes.values()
+            )
         except Exception:
             # What is wrong with the node ends its run with a sentence; alone it can't hold up others.
             return True
@@ -169,7 +250,7 @@ class Graph:
             yield depth, node
             if node.downstream is not None:
                 stack.append((depth, node.downstream))
-            stack.extend((depth + 1, head) for head in reversed(node.branches.values()))
+            stack.extend((depth + 1, head) for head in reversed(node.heads.values()))
 
 
 _cache: "OrderedDict[int, Graph]" = OrderedDict()
@@ -177,7 +258,10 @@ _cache_lock = Lock()
 
 
 def load_graph(workflow_id: int) -> Graph:
-    """The graph of a version. Raises `NotFound` if it was deleted, `Invalid` if its rows form no tree."""
+    """The graph of a version.
+
+    Raises `NotFound` if it was deleted, `Invalid` if its rows form no tree or nobody here knows its time zone.
+    """
     with _cache_lock:
         graph = _cache.get(workflow_id)
         if graph is not None:
@@ -187,6 +271,8 @@ def load_graph(workflow_id: int) -> Graph:
     if workflow is None:
         raise NotFound(_("Workflow %s was deleted.") % workflow_id)
     graph = Graph(workflow, Node.objects.filter(workflow_id=workflow_id))
+    # An unknown zone ends a run here, with a sentence, and not in the middle of a batch.
+    graph.zone  # noqa: B018
     if graph.frozen:
         with _cache_lock:
             _cache[workflow_id] = graph

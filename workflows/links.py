@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from workflows.errors import NotFound
 from workflows.models import Node, Workflow
+from workflows.policy import ERROR_BRANCH
 
 
 class Place(NamedTuple):
@@ -82,7 +83,9 @@ class Links:
             self._forget([row for first in lines for row in (first, *self._below(first))])
         if shift:
             for other, head in heads.items():
-                head.branch_index = other - 1 if other > index else other
+                if other > index and other != ERROR_BRANCH:
+                    # Over the number that is none of the kind's own.
+                    head.branch_index = other - 1 if other - 1 != ERROR_BRANCH else other - 2
 
     def write(self, alias: str) -> None:
         """Writes what changed: at most three statements, whatever the number of nodes."""

@@ -9,10 +9,14 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from workflows.actions import Action, Origin
+from workflows.errors import Refused
 from workflows.fields import ExactCharField
 
 _KEY_ALPHABET = string.ascii_lowercase + string.digits
 COUNTER_SLOTS = 16
+#: What `$env.` may be followed by.
+ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,63}\Z"
 
 
 def new_key() -> str:
@@ -184,3 +188,169 @@ class Generation(models.Model):
 
     def __str__(self) -> str:
         return str(self.number)
+
+
+class Secret(models.Model):
+    """A value that templates name as `$env.NAME`; written by `workflows.secrets` and never shown."""
+
+    #: Encrypted, yet none of a collection's readers' business.
+    sluice_sensitive = ("sealed",)
+
+    name = ExactCharField(
+        _("name"),
+        max_length=64,
+        unique=True,
+        validators=[RegexValidator(ENV_NAME, _("Begin with a letter or _; then letters, digits and _, 64 at most."))],
+        help_text=_("Templates name it as {{$env.NAME}}; case-sensitive."),
+    )
+    #: The value encrypted.
+    sealed = models.TextField(editable=False)
+    description = models.CharField(_("description"), max_length=255, blank=True, default="")
+    updated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        editable=False,
+        db_constraint=False,
+        related_name="+",
+        verbose_name=_("changed by"),
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("secret")
+        verbose_name_plural = _("secrets")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+
+class RevokedToken(models.Model):
+    """What was ended before its time: one token by its `jti`, or all of one sign-in by its `sid`."""
+
+    token = models.CharField(max_length=64, primary_key=True)
+    #: When the last token that this could mean has expired by itself.
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        # Retention: what no longer matters.
+        indexes = [models.Index(fields=["expires_at"], name="revoked_token_expires")]
+
+    def __str__(self) -> str:
+        return self.token
+
+
+class HistoryQuerySet(models.QuerySet["HistoryEntry"]):
+    """Reads and adds; entries stay as they were written."""
+
+    def of_workflow(self, key: str) -> "HistoryQuerySet":
+        """What was done to all versions of a workflow and to their nodes; not to its runs."""
+        return self.filter(workflow_key=key, execution=None)
+
+    def of_node(self, workflow_key: str, node_key: str) -> "HistoryQuerySet":
+        """What was done to a node, in all versions of its workflow."""
+        return self.of_workflow(workflow_key).filter(node_key=node_key)
+
+    def of_execution(self, pk: int) -> "HistoryQuerySet":
+        """What was done to a run and its jobs."""
+        return self.filter(execution=pk)
+
+    def update(self, **columns: Any) -> int:
+        raise _unchangeable()
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise _unchangeable()
+
+    def bulk_update(self, *args: Any, **options: Any) -> int:
+        raise _unchangeable()
+
+    def update_or_create(self, *args: Any, **options: Any) -> tuple["HistoryEntry", bool]:
+        raise _unchangeable()
+
+    def bulk_create(self, objs: Any, *args: Any, **options: Any) -> list["HistoryEntry"]:
+        if options.get("update_conflicts"):
+            raise _unchangeable()
+        return super().bulk_create(objs, *args, **options)
+
+
+def _unchangeable() -> Refused:
+    return Refused(_("History stays as it was written; entries can't be changed or deleted."))
+
+
+class HistoryEntry(models.Model):
+    """A change that a person made: who, when, from where, what, why. Written by `workflows.history`, never changed.
+
+    Names are copies: they outlive the user and the object.
+    """
+
+    at = models.DateTimeField(_("at"))
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("user"),
+    )
+    actor_name = models.CharField(_("user name"), max_length=255, blank=True, default="")
+    origin = models.CharField(_("from"), max_length=16)
+    address = models.CharField(_("address"), max_length=64, blank=True, default="")
+    #: Of the sets in `workflows.actions`; no `choices`, so that a further action needs no migration.
+    action = models.CharField(_("action"), max_length=40)
+    object_kind = models.CharField(_("kind of object"), max_length=16)
+    object_id = models.BigIntegerField(_("object id"), null=True)
+    title = models.CharField(_("what it was"), max_length=255)
+    #: The version and the key of all its versions; of a run or a job only the latter.
+    workflow = models.BigIntegerField(_("workflow version"), null=True)
+    workflow_key = ExactCharField(_("workflow key"), max_length=64, null=True)
+    #: Of nodes and jobs; versions share it.
+    node_key = ExactCharField(_("node key"), max_length=64, null=True)
+    #: Of runs and jobs.
+    execution = models.BigIntegerField(_("execution"), null=True)
+    #: The bulk operation that the change was part of.
+    bulk = models.BigIntegerField(_("bulk operation"), null=True)
+    reason = models.TextField(_("reason"), null=True)
+    #: {field: [before, after]}, of bounded size, secrets masked.
+    changes = models.JSONField(_("changes"), default=dict)
+
+    objects = HistoryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("history entry")
+        verbose_name_plural = _("history")
+        ordering = ["-id"]
+        default_permissions = ("view",)
+        indexes = [
+            # A workflow's history, over its versions and their nodes; newest first.
+            models.Index(fields=["workflow_key", "execution", "-id"], name="history_workflow"),
+            # A run's, its jobs included.
+            models.Index(fields=["execution", "-id"], name="history_execution"),
+            # What one person did.
+            models.Index(fields=["actor", "-id"], name="history_actor"),
+            # Any other object's, and what was done in a span of time.
+            models.Index(fields=["object_kind", "object_id", "-id"], name="history_object"),
+            models.Index(fields=["at"], name="history_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.title}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        if not self._state.adding:
+            raise _unchangeable()
+        super().save(*args, **{**options, "force_insert": True})
+
+    def delete(self, *args: Any, **options: Any) -> tuple[int, dict[str, int]]:
+        raise _unchangeable()
+
+    @property
+    def action_title(self) -> str:
+        return str(Action(self.action).label) if self.action in Action.values else self.action
+
+    @property
+    def origin_title(self) -> str:
+        return str(Origin(self.origin).label) if self.origin in Origin.values else self.origin

@@ -14,6 +14,8 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 from urllib.parse import urlencode
 
@@ -31,11 +33,14 @@ Files = Sequence[tuple[str, tuple[str | None, bytes, str | None]]]
 
 MAX_REDIRECTS = 5
 _ENCODINGS = ("gzip", "deflate")
+#: Where a body ends is ours to say: two that disagree are two requests to some servers.
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "upgrade"})
 _BAD_RESPONSE = "ERR_BAD_RESPONSE"
 #: Take time that grows with the square of the text.
 _SLOW_CODECS = frozenset({"idna", "punycode"})
-#: Global by their number, yet the inside of a cloud: Azure's host agent.
-_METADATA = frozenset({ipaddress.ip_address("168.63.129.16")})
+#: Global by what Python's registry says, yet the inside of a cloud: Azure's host agent; Oracle's metadata, among the
+#: numbers of the IETF's own protocols.
+_INSIDE = (ipaddress.IPv4Network("168.63.129.16/32"), ipaddress.IPv4Network("192.0.0.0/24"))
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
@@ -88,12 +93,16 @@ def fetch(
             timeout=seconds,
             headers={"User-Agent": "django-sluice", "Accept-Encoding": ", ".join(_ENCODINGS)},
         ) as client:
-            target = httpx2.URL(url)
+            target = httpx2.URL(url.encode(errors="replace").decode())
             if params:
                 # Added as text: what stands in the URL already keeps its own encoding.
                 added = urlencode(params).encode()
                 target = target.copy_with(query=target.query + b"&" + added if target.query else added)
-            lines = [(name.encode(errors="replace"), value.encode(errors="replace")) for name, value in headers]
+            lines = [
+                (name.encode(errors="replace"), value.encode(errors="replace"))
+                for name, value in headers
+                if name.lower() not in _FRAMING
+            ]
             request = client.build_request(method, target, headers=lines, content=content, files=files)
             return _follow(client, request)
     except httpx2.TimeoutException:
@@ -106,7 +115,7 @@ def fetch(
         # Its own words quote the header, which may be a secret.
         raise CallError(_("A header's name or value is not valid in HTTP."), code="ERR_INVALID_HEADER") from None
     except httpx2.HTTPError as error:
-        raise CallError(str(error) or type(error).__name__, code=_code(error)) from None
+        raise CallError(str(error) or type(error).__name__, code=code_of(error)) from None
 
 
 def _follow(client: httpx2.Client, request: httpx2.Request) -> Answer:
@@ -141,21 +150,27 @@ def _body(response: httpx2.Response, most: int) -> bytearray:
     if packed not in (*_ENCODINGS, "identity", ""):
         raise CallError(_("The answer is packed as %s; only gzip and deflate are known.") % packed, code=_BAD_RESPONSE)
     unpack = zlib.decompressobj(zlib.MAX_WBITS | 32) if packed in _ENCODINGS else None
-    body = bytearray()
+    body, begun = bytearray(), False
     try:
         for chunk in response.iter_raw():
             body += chunk if unpack is None else unpack.decompress(chunk, most + 1 - len(body))
+            begun = True
             if len(body) > most:
                 raise CallError(
                     _("The answer is larger than %d bytes; ask for less or raise SLUICE['REQUEST_MAX_BYTES'].") % most,
                     code=_BAD_RESPONSE,
                 )
+            if unpack is not None and unpack.eof:
+                # What comes behind is no part of it, and would be kept.
+                break
+        if unpack is not None and begun and not unpack.eof:
+            raise zlib.error
     except zlib.error:
         raise CallError(_("The answer can't be unpacked."), code=_BAD_RESPONSE) from None
     return body
 
 
-def _code(error: BaseException) -> str:
+def code_of(error: BaseException) -> str:
     """The system's name of what lies under a failed call."""
     cause: BaseException | None = error
     while cause is not None:
@@ -167,12 +182,14 @@ def _code(error: BaseException) -> str:
     return CallError.code
 
 
-def permitted(host: str, port: int) -> list[str]:
-    """The addresses of a host that may be called. Raises `Blocked` if it has none such, `CallError` if it has none."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise CallError(_("The host %s was not found.") % host, code="ENOTFOUND") from None
+def permitted(host: str, port: int, seconds: float = 10.0) -> list[str]:
+    """The addresses of a host that may be called.
+
+    Raises `Blocked` if it has none such, `CallError` if it has none, `TimeoutError` if that is not known in time.
+    """
+    found = _look_up(host, port, seconds)
+    if isinstance(found, Exception):
+        raise CallError(_("The host %s was not found.") % host[:253], code="ENOTFOUND")
     addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
     allowed = [address for address in addresses if _may_call(host, address)]
     if not allowed:
@@ -181,6 +198,23 @@ def permitted(host: str, port: int) -> list[str]:
             % host
         )
     return allowed
+
+
+def _look_up(host: str, port: int, seconds: float) -> list[Any] | Exception:
+    """What the system's resolver answers; it knows no time-out of ours, so nobody waits for it longer than this."""
+    answers: SimpleQueue[list[Any] | Exception] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as error:
+            answers.put(error)
+
+    Thread(target=ask, daemon=True, name="sluice-resolver").start()
+    try:
+        return answers.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError from None
 
 
 def _may_call(host: str, address: str) -> bool:
@@ -215,7 +249,12 @@ def _meant(address: Address) -> Address:
 
 
 def _is_public(address: Address) -> bool:
-    if address in _METADATA or address.is_multicast or address.is_reserved or not address.is_global:
+    if (
+        any(address in network for network in _INSIDE)
+        or address.is_multicast
+        or address.is_reserved
+        or not address.is_global
+    ):
         return False
     return isinstance(address, ipaddress.IPv4Address) or address in _GLOBAL_UNICAST
 
@@ -247,7 +286,10 @@ class _Network(httpcore2.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        addresses = permitted(host, port)
+        try:
+            addresses = permitted(host, port, _left(self.deadline, httpcore2.ConnectTimeout))
+        except TimeoutError:
+            raise httpcore2.ConnectTimeout from None
         while True:
             address, more = addresses.pop(0), len(addresses)
             # Each address gets its share of the time, so that a silent one leaves some to the next.

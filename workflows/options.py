@@ -1,25 +1,61 @@
 """A workflow's `options` (spec nocobase-engine 1.2), checked where they are saved."""
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from django.utils.translation import gettext as _
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from workflows.statuses import FINAL_STATUSES
 
+#: The validation context of options that a person or a client of ours saves. Without it they are read as the engine
+#: and NocoBase's clients mean them: a value that makes no sense is none.
+STRICT: Final = "strict"
+
+
+def _final(status: int) -> int:
+    if status not in FINAL_STATUSES:
+        raise ValueError(
+            _("No execution ends with status %(status)d; choose from: %(known)s.")
+            % {"status": status, "known": ", ".join(str(int(known)) for known in sorted(FINAL_STATUSES, reverse=True))}
+        )
+    return status
+
+
+def _closed(template: str) -> str:
+    if template.count("{{") != template.count("}}"):
+        raise ValueError(_("A placeholder is not closed; write {{ before and }} behind it."))
+    return template
+
+
+#: No two underscores in a row: behind those stands an operator in a list's parameters.
+AttributeName = Annotated[str, Field(pattern=r"^[A-Za-z](_?[A-Za-z0-9])*$", max_length=64)]
+AttributeTemplate = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_closed)]
+
+
+def _place(text: str) -> str:
+    # Imported late: it needs the app registry.
+    from workflows.sensitivity import parse_mark
+
+    parse_mark(text)
+    return text
+
+
+SensitivePath = Annotated[str, Field(max_length=500), AfterValidator(_place)]
+
 
 class WorkflowOptions(BaseModel):
-    """Keys are camelCase in JSON; unknown ones are kept and ignored, and null is the same as leaving a key out."""
+    """Keys are camelCase in JSON; unknown ones are ignored, and null is the same as leaving a key out."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow", frozen=True)
 
-    #: Milliseconds a run may take from its first start; 0, a number below 0 and a text are no limit.
+    #: Milliseconds a run may take from its first start; 0 is no limit.
     timeout: Annotated[int, Field(ge=0, le=180 * 86_400_000)] = 0
     #: How often this version may stand among the ancestors of its own runs.
     stack_limit: Annotated[int, Field(ge=1, le=100)] = 1
-    #: Final statuses whose runs are deleted as soon as they end; unknown ones are ignored.
-    delete_execution_on_status: list[int] = []
+    #: Final statuses whose runs are deleted as soon as they end.
+    delete_execution_on_status: list[Annotated[int, Field(strict=True), AfterValidator(_final)]] = []
     #: Days an ended run is kept; None leaves it to SLUICE["RETENTION_DAYS"].
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     #: A template; runs whose lane renders alike go one after another.
@@ -28,29 +64,46 @@ class WorkflowOptions(BaseModel):
     queue: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,40}$")] = ""
     #: A head start in seconds over runs of priority 0.
     priority: Annotated[int, Field(ge=0, le=86_400)] = 0
+    #: Templates over `$context` by name: what lists find its runs by.
+    search_attributes: Annotated[dict[AttributeName, AttributeTemplate], Field(max_length=5)] = {}
+
+    #: Places whose values are masked where runs are shown: "$context.…", "$jobsMapByNodeKey.key.…".
+    sensitive: Annotated[list[SensitivePath], Field(max_length=50)] = []
 
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, value: Any) -> Any:
         return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
 
+    @field_validator("timeout", "stack_limit", "retention_days", "priority", mode="before")
+    @classmethod
+    def _whole_number(cls, value: object, info: ValidationInfo) -> object:
+        # true would be 1 and "5" would be 5.
+        if info.context == STRICT and type(value) is not int:
+            raise ValueError(_("Give a whole number."))
+        return value
+
     @field_validator("timeout", mode="before")
     @classmethod
-    def _no_limit(cls, value: object) -> object:
+    def _no_limit(cls, value: object, info: ValidationInfo) -> object:
         # Negative numbers and text mean "no limit" to NocoBase's clients.
+        if info.context == STRICT:
+            return value
         if isinstance(value, float):
             value = int(value) if math.isfinite(value) else 0
         return value if type(value) is int and value > 0 else 0
 
     @field_validator("stack_limit", mode="before")
     @classmethod
-    def _at_least_one(cls, value: object) -> object:
-        return value or 1
+    def _at_least_one(cls, value: object, info: ValidationInfo) -> object:
+        return value if info.context == STRICT else value or 1
 
     @field_validator("delete_execution_on_status", mode="before")
     @classmethod
-    def _only_final(cls, value: object) -> object:
+    def _only_final(cls, value: object, info: ValidationInfo) -> object:
         # 0 never deletes a waiting run (spec 7, case 85).
+        if info.context == STRICT:
+            return value
         if isinstance(value, list):
             return [status for status in value if type(status) is int and status in FINAL_STATUSES]
         return value or []

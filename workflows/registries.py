@@ -21,9 +21,15 @@ class WorkflowTool:
     url: Callable[[Workflow, str], str]
     #: Also offered in the list's menu of actions, for one selected workflow.
     in_list: bool = False
+    #: Its page lists what the list's column of executions counts, which leads to it.
+    of_count: bool = False
 
+
+#: What another app shows on a workflow's page: (workflow, user) -> HTML, or "" for nothing.
+Part = Callable[[Workflow, Any], str]
 
 _tools: dict[str, WorkflowTool] = {}
+_parts: dict[str, Part] = {}
 _api_roots: dict[str, str] = {}
 
 
@@ -35,6 +41,16 @@ def register_workflow_tool(tool: WorkflowTool) -> None:
 def workflow_tools(user: Any) -> list[WorkflowTool]:
     """The tools this user may use, in order of registration."""
     return [tool for tool in _tools.values() if user.has_perm(tool.permission)]
+
+
+def register_workflow_part(name: str, part: Part) -> None:
+    """Adds a part to the pages of workflows, or replaces the one of the same name."""
+    _parts[name] = part
+
+
+def workflow_parts(workflow: Workflow, user: Any) -> list[str]:
+    """What there is to show of this workflow, in order of registration."""
+    return [shown for part in _parts.values() if (shown := part(workflow, user))]
 
 
 def register_api_root(name: str, url_name: str) -> None:

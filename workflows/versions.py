@@ -3,10 +3,12 @@
 One version of a key is current, and at most that one is enabled: each operation is one transaction that first locks all
 versions of the key in the order of their ids. All raise `Invalid`, naming the field, `Frozen` where a version that has
 runs would change, `NotFound` for a version that is gone, and `Busy` where two people make the same version at once.
+Unknown keys of the configuration or the options, and options that make no sense, are refused unless they are there
+already or `lenient` (a dialect's) is set; the engine passes over them.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,9 +17,11 @@ from django.db import IntegrityError, router, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from workflows import history
+from workflows.actions import Action
 from workflows.comparison import Comparison, compare, differs
 from workflows.counters import executed
-from workflows.errors import Busy, Frozen, Invalid, NotFound
+from workflows.errors import Busy, Frozen, Invalid, NotFound, check_all
 from workflows.models import Category, Counter, Node, Workflow, default_options, new_key
 from workflows.triggers import get_trigger
 from workflows.validation import check_columns, check_options, check_trigger, who
@@ -48,7 +52,7 @@ _COPYABLE = (_CHANGEABLE - {"config"}) | {"key"}
 _OF_ORIGIN = frozenset(("type", "sync", "config"))
 
 
-def create_workflow(*, type: str, title: str, by: Any = None, **columns: Any) -> Workflow:
+def create_workflow(*, type: str, title: str, by: Any = None, lenient: bool = False, **columns: Any) -> Workflow:
     """The first version of a new workflow, or a further one where `key` is given and known.
 
     The first of a key is current even if disabled; `enabled` makes any current and disables the one that was. The
@@ -61,12 +65,15 @@ def create_workflow(*, type: str, title: str, by: Any = None, **columns: Any) ->
     forced = get_trigger(_text(type)).sync
     workflow.sync = workflow.sync if forced is None else forced
     with _transaction():
-        _insert(workflow, by, set(values) | {"type", "title", "options", "config"})
+        _insert(workflow, by, set(values) | {"type", "title", "options", "config"}, {}, lenient)
         _categorize(workflow, categories or ())
+        history.record(Action.WORKFLOW_CREATE, history.of_workflow(workflow), by=by, changes=_made(workflow))
     return workflow
 
 
-def change_workflow(workflow: Workflow, *, by: Any = None, **columns: Any) -> Workflow:
+def change_workflow(
+    workflow: Workflow, *, by: Any = None, reason: str | None = None, lenient: bool = False, **columns: Any
+) -> Workflow:
     """Changes what is given: title, description, enabled, trigger_title, config, options, categories, name, time_zone.
 
     `enabled` true makes the version current and disables the one that was; false leaves it current. What can't be
@@ -77,15 +84,20 @@ def change_workflow(workflow: Workflow, *, by: Any = None, **columns: Any) -> Wo
         row = _fresh(workflow)
         values = _changes_of(row, columns)
         categories = values.pop("categories", None)
-        was_enabled = row.enabled
+        was_enabled, stored = row.enabled, _settings(row)
+        before = {"current": _current(siblings), **{name: getattr(row, name) for name in values}}
         for name, value in values.items():
             setattr(row, name, value)
-        _check(row, values)
+        _check(row, values, stored, lenient)
         retired = _settle(row, siblings, by)
         row.updated_by_id = who(by)
         row.save(update_fields=[*values, "current", "updated_by", "updated_at"])
+        after = {**values, "current": row.version if row.current else before["current"]}
         if categories is not None:
+            before["categories"] = _titles(row)
             _categorize(row, categories)
+            after["categories"] = _titles(row)
+        _record_change(row, history.changed(before, after), by, reason)
         if row.enabled or was_enabled or retired or row.frozen:
             _announce()
     for name in (*values, "current", "updated_by_id", "updated_at"):
@@ -93,14 +105,14 @@ def change_workflow(workflow: Workflow, *, by: Any = None, **columns: Any) -> Wo
     return row
 
 
-def enable(workflow: Workflow, *, by: Any = None) -> Workflow:
+def enable(workflow: Workflow, *, by: Any = None, reason: str | None = None) -> Workflow:
     """Makes the version listen and current; the one that was current no longer is and is disabled."""
-    return change_workflow(workflow, by=by, enabled=True)
+    return change_workflow(workflow, by=by, reason=reason, enabled=True)
 
 
-def disable(workflow: Workflow, *, by: Any = None) -> Workflow:
+def disable(workflow: Workflow, *, by: Any = None, reason: str | None = None) -> Workflow:
     """Stops the version listening; it stays current, and its runs go on."""
-    return change_workflow(workflow, by=by, enabled=False)
+    return change_workflow(workflow, by=by, reason=reason, enabled=False)
 
 
 def revise(workflow: Workflow, *, by: Any = None, **overrides: Any) -> Workflow:
@@ -108,7 +120,10 @@ def revise(workflow: Workflow, *, by: Any = None, **overrides: Any) -> Workflow:
     with _transaction():
         _lock(workflow.key)
         origin = _fresh(workflow)
-        return _duplicate(origin, {"key": origin.key, "name": origin.name, **_overrides(overrides, _REVISABLE)}, by)
+        twin = _duplicate(origin, {"key": origin.key, "name": origin.name, **_overrides(overrides, _REVISABLE)}, by)
+        made = {"version": [origin.version, twin.version], **_made(twin, origin)}
+        history.record(Action.WORKFLOW_REVISE, history.of_workflow(twin), by=by, changes=made)
+    return twin
 
 
 def copy(workflow: Workflow, *, by: Any = None, **overrides: Any) -> Workflow:
@@ -116,10 +131,13 @@ def copy(workflow: Workflow, *, by: Any = None, **overrides: Any) -> Workflow:
     with _transaction():
         origin = _fresh(workflow)
         title = _("%s copy") % origin.title[:240]
-        return _duplicate(origin, {"title": title, "name": None, **_overrides(overrides, _COPYABLE)}, by)
+        twin = _duplicate(origin, {"title": title, "name": None, **_overrides(overrides, _COPYABLE)}, by)
+        made = {"origin": [None, str(origin)], **_made(twin, origin)}
+        history.record(Action.WORKFLOW_COPY, history.of_workflow(twin), by=by, changes=made)
+    return twin
 
 
-def delete(workflows: Iterable[Workflow], *, by: Any = None) -> int:
+def delete(workflows: Iterable[Workflow], *, by: Any = None, reason: str | None = None) -> int:
     """Deletes versions with their nodes and answers how many; the runs stay.
 
     With a current version go all others of its key and what was counted of them; what was counted of any other deleted
@@ -134,7 +152,12 @@ def delete(workflows: Iterable[Workflow], *, by: Any = None) -> int:
         alias = router.db_for_write(Workflow)
         Counter.objects.using(alias).filter(key__in=whole).delete()
         Counter.objects.using(alias).filter(workflow__in=list(doomed)).update(workflow=None)
+        subjects = [history.of_workflow(row) for row in doomed.values()]
         _rows().filter(pk__in=list(doomed)).delete()
+        with history.gathering() as entries:
+            for subject in subjects:
+                history.record(Action.WORKFLOW_DELETE, subject, by=by, reason=reason)
+        history.add(entries)
         logger.info("Workflow versions %s were deleted by user %s.", sorted(doomed), who(by))
         if doomed:
             _announce()
@@ -145,10 +168,34 @@ def _duplicate(origin: Workflow, values: dict[str, Any], by: Any) -> Workflow:
     categories = values.pop("categories", None)
     kept = ("title", "trigger_title", "description", "options", "time_zone", *_OF_ORIGIN)
     twin = Workflow(**{**{name: getattr(origin, name) for name in kept}, **values})
-    _insert(twin, by, values)
+    _insert(twin, by, values, _settings(origin))
     _categorize(twin, origin.categories.all() if categories is None else categories)
     _copy_nodes(origin, twin)
     return twin
+
+
+def _made(workflow: Workflow, origin: Workflow | None = None) -> dict[str, list[Any]]:
+    """What a new version has, or has otherwise than its origin."""
+    names = ("title", "name", "type", "config", "options", "enabled", "time_zone")
+    before = {**{name: getattr(origin or Workflow(), name) for name in names}, "enabled": False}
+    return history.changed(before, {name: getattr(workflow, name) for name in names})
+
+
+def _current(siblings: Iterable[Workflow]) -> int | None:
+    return next((row.version for row in siblings if row.current), None)
+
+
+def _record_change(row: Workflow, changes: dict[str, list[Any]], by: Any, reason: str | None) -> None:
+    if not changes:
+        return
+    action = Action.WORKFLOW_CHANGE
+    if set(changes) - {"current"} == {"enabled"}:
+        action = Action.WORKFLOW_ENABLE if row.enabled else Action.WORKFLOW_DISABLE
+    history.record(action, history.of_workflow(row), by=by, reason=reason, changes=changes)
+
+
+def _titles(workflow: Workflow) -> str:
+    return ", ".join(sorted(workflow.categories.values_list("title", flat=True)))
 
 
 def _categorize(workflow: Workflow, categories: Iterable[Category | int]) -> None:
@@ -176,30 +223,41 @@ def _copy_nodes(origin: Workflow, twin: Workflow) -> None:
     nodes.bulk_update(twins, ["upstream", "downstream"])
 
 
-def _insert(workflow: Workflow, by: Any, given: Collection[str]) -> None:
+def _insert(workflow: Workflow, by: Any, given: Collection[str], stored: dict[str, Any], lenient: bool = False) -> None:
     """Numbers a new version, settles which is current, checks and saves."""
     workflow.key = workflow.key or new_key()
     siblings = _lock(workflow.key)
     workflow.version = max((row.version for row in siblings), default=0) + 1
     workflow.created_by_id = workflow.updated_by_id = who(by)
-    _check(workflow, given)
+    _check(workflow, given, stored, lenient)
     retired = _settle(workflow, siblings, by)
     workflow.save(force_insert=True)
     if workflow.enabled or retired:
         _announce()
 
 
-def _check(workflow: Workflow, given: Collection[str]) -> None:
-    """Checks the given columns, and all of the trigger where the version listens from now on."""
+def _settings(workflow: Workflow) -> dict[str, Any]:
+    return {"config": workflow.config, "options": workflow.options}
+
+
+def _check(workflow: Workflow, given: Collection[str], stored: dict[str, Any], lenient: bool) -> None:
+    """Checks the given columns, and all of the trigger where the version listens from now on.
+
+    `stored` is what the settings were before: unknown keys among them may stay.
+    """
     get_trigger(workflow.type)
-    check_columns(workflow, [name for name in given if name not in ("categories", "current")])
-    if "options" in given:
-        check_options(workflow.options, sync=workflow.sync)
-    if "time_zone" in given:
-        _check_time_zone(workflow.time_zone)
+    checks: list[Callable[[], None]] = [
+        lambda: check_columns(workflow, [name for name in given if name not in ("categories", "current")])
+    ]
     # Without a configuration a version is a draft; it needs one only to listen.
     if ("config" in given and workflow.config != {}) or ("enabled" in given and workflow.enabled):
-        check_trigger(workflow)
+        checks.append(lambda: check_trigger(workflow, stored=stored.get("config"), lenient=lenient))
+    if "options" in given:
+        known = stored.get("options")
+        checks.append(lambda: check_options(workflow.options, sync=workflow.sync, stored=known, lenient=lenient))
+    if "time_zone" in given:
+        checks.append(lambda: check_time_zone(workflow.time_zone))
+    check_all(*checks)
 
 
 def _settle(workflow: Workflow, siblings: list[Workflow], by: Any) -> bool:
@@ -225,7 +283,7 @@ def _check_name(workflow: Workflow) -> None:
         raise Invalid(_("Another workflow is named %s; choose another name.") % workflow.name, field="name")
 
 
-def _check_time_zone(name: str) -> None:
+def check_time_zone(name: str) -> None:
     try:
         if name:
             ZoneInfo(name)
@@ -252,7 +310,8 @@ def _changes_of(row: Workflow, columns: dict[str, Any]) -> dict[str, Any]:
             values[name] = value
     if "config" in values and row.frozen:
         raise Frozen(
-            _("This version has runs and its configuration is read-only; make a new version and change that."),
+            _("Version %d has been executed and its configuration is read-only; make a new version and change that.")
+            % row.version,
             field="config",
         )
     return values
@@ -306,7 +365,7 @@ def _lock(key: str) -> list[Workflow]:
     rows = _rows().filter(key=key).order_by("pk")
     # Locked by one statement and read by the next: one that waited for a lock doesn't see rows inserted meanwhile.
     list(rows.select_for_update().values_list("pk"))
-    return list(rows.only("key", "version", "enabled", "current"))
+    return list(rows.only("key", "version", "enabled", "current", "title"))
 
 
 @contextmanager

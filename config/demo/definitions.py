@@ -18,7 +18,7 @@ def make_workflows() -> int:
     """All of them, enabled, if there is no workflow yet. Returns how many it made."""
     if Workflow.objects.exists():
         return 0
-    makers = (big_order, restock, customer_tier, order_follow_up, quick, slow)
+    makers = (big_order, restock, customer_tier, order_follow_up, stock_report, quick, slow)
     for make in makers:
         versions.enable(make())
     return len(makers)
@@ -206,6 +206,34 @@ def order_follow_up() -> Workflow:
         title="What was packed",
         upstream=both,
         config={"value": {"order": "{{$context.data.id}}", "lines": f"{{{{$jobsMapByNodeKey.{lines.key}.id}}}}"}},
+    )
+    return workflow
+
+
+def stock_report() -> Workflow:
+    """Every morning: how many products are sold out."""
+    workflow = versions.create_workflow(
+        type="schedule",
+        name="stock-report",
+        title="Stock report",
+        config={"mode": 0, "startsOn": "2024-01-01", "repeat": "0 7 * * *"},
+    )
+    sold_out = add_node(
+        workflow,
+        type="aggregate",
+        title="Sold out",
+        config={
+            "aggregator": "count",
+            "collection": "shop.Product",
+            "params": {"field": "id", "filter": {"stock": {"$eq": 0}, "discontinued": {"$eq": False}}},
+        },
+    )
+    add_node(
+        workflow,
+        type="output",
+        title="The report",
+        upstream=sold_out,
+        config={"value": {"date": "{{$context.date}}", "soldOut": _result(sold_out)}},
     )
     return workflow
 

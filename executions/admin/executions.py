@@ -13,29 +13,37 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from executions import dispatcher, operations
-from executions.admin import lists, shown
+from executions.admin import lists, rerunning, shown
+from executions.admin.asking import ask_cancel, ask_deletion, ask_rerun
+from executions.admin.filters import RunFilter, RunList, without_empty
 from executions.admin.operating import MOST, OPERATIONS, Operation, delete_all, operate_on, tell_run
-from executions.admin.pages import Steps, page_facts, relatives
-from executions.models import Execution, Job
+from executions.admin.pages import ancestors_of, page_facts, relatives, sentence
+from executions.admin.rerunning import RerunForm
+from executions.admin.revealing import RevealMixin, may_reveal, revealed
+from executions.admin.steps import RUN_STYLES, Steps
+from executions.graphs import graph_of
+from executions.hidden import hide_ancestors
+from executions.masking import hide_runs
+from executions.models import Execution
+from executions.reruns import failed_node
 from executions.statuses import ExecutionStatus
-from workflows.admin import tree
 from workflows.admin.base import (
-    COUNTED,
-    STYLES,
     CappedPaginator,
     ModelAdmin,
-    confirm_page,
+    chosen,
     form_page,
     post_page,
     require,
 )
-from workflows.admin.forms import JsonField
-from workflows.errors import SluiceError
-from workflows.graph import load_graph
-from workflows.models import Workflow
+from workflows.admin.forms import JsonField, ReasonForm
+from workflows.admin.history import HistoryMixin
+from workflows.listing.pages import as_id
+from workflows.models import HistoryEntry, HistoryQuerySet, Workflow
+from workflows.variables import blank_context
+from workflows.visibility import visible, visible_rows
 
 #: All that a row of the list shows; contexts, outputs and agendas are never loaded for it.
 _LISTED = (
@@ -52,22 +60,12 @@ class RunForm(forms.Form):
     )
 
 
-class RerunForm(forms.Form):
-    node_id = forms.TypedChoiceField(label=gettext_lazy("From"), coerce=int, empty_value=None, required=False)
-
-    def __init__(self, *args: Any, nodes: Sequence[tuple[Any, str]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["node_id"].choices = [("", _("The start")), *nodes]  # type: ignore[attr-defined]
-
-
-class ExecutionAdmin(ModelAdmin[Execution]):
+class ExecutionAdmin(RevealMixin, HistoryMixin, ModelAdmin[Execution]):
     list_display = [
         "id", "shown_workflow", "shown_status", "shown_duration", "shown_created", "shown_reason",
     ]  # fmt: skip
     list_display_links = ["id"]
-    list_filter = [
-        lists.StatusFilter, lists.WorkflowFilter, lists.CreatedFilter, lists.TypeFilter, lists.ManuallyFilter,
-    ]  # fmt: skip
+    list_filter = [RunFilter]
     # Django shows the search box where there are fields; `get_search_results` looks by itself.
     search_fields = ["id"]
     search_help_text = gettext_lazy("Id, event key or name of a run; key, name or title of its workflow.")
@@ -81,7 +79,10 @@ class ExecutionAdmin(ModelAdmin[Execution]):
     change_form_template = "admin/executions/execution/change_form.html"
 
     class Media:
-        css = STYLES
+        css = RUN_STYLES
+
+    def entries_of(self, row: Execution) -> HistoryQuerySet:
+        return HistoryEntry.objects.of_execution(row.pk)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -102,7 +103,18 @@ class ExecutionAdmin(ModelAdmin[Execution]):
         return request.user.has_perm("executions.rerun_execution")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Execution]:
-        return super().get_queryset(request).select_related("workflow").only(*_LISTED)
+        rows = visible_rows(super().get_queryset(request), request.user)
+        return rows.select_related("workflow").only(*_LISTED)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """A form sends its empty fields too; an address without them can be read and handed on."""
+        given = without_empty(request.GET)
+        if request.method == "GET" and len(given) < len(request.GET):
+            return HttpResponseRedirect(f"?{given.urlencode()}")
+        return super().changelist_view(request, extra_context)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RunList]:
+        return RunList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Execution], search_term: str
@@ -120,7 +132,7 @@ class ExecutionAdmin(ModelAdmin[Execution]):
 
     @admin.display(description=gettext_lazy("created"))
     def shown_created(self, execution: Execution) -> str:
-        return shown.brief_moment(execution.created_at)
+        return shown.moment(execution.created_at)
 
     @admin.display(description=gettext_lazy("duration"), empty_value="")
     def shown_duration(self, execution: Execution) -> str:
@@ -133,8 +145,12 @@ class ExecutionAdmin(ModelAdmin[Execution]):
         return execution.get_reason_display() or ""
 
     @admin.action(description=OPERATIONS["cancel"].title, permissions=["cancel"])
-    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
-        self._operate(request, OPERATIONS["cancel"], queryset)
+    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Execution]) -> HttpResponse | None:
+        form = ReasonForm.of(request)
+        if not form.is_valid():
+            return ask_cancel(request, self.admin_site, self._chosen(request, queryset), form, action="cancel_selected")
+        self._operate(request, OPERATIONS["cancel"], queryset, form.cleaned_data["reason"])
+        return None
 
     @admin.action(description=OPERATIONS["pause"].title, permissions=["pause"])
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
@@ -145,60 +161,67 @@ class ExecutionAdmin(ModelAdmin[Execution]):
         self._operate(request, OPERATIONS["resume"], queryset)
 
     @admin.action(description=OPERATIONS["rerun"].title, permissions=["rerun"])
-    def rerun_selected(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
-        self._operate(request, OPERATIONS["rerun"], queryset)
+    def rerun_selected(self, request: HttpRequest, queryset: QuerySet[Execution]) -> HttpResponse | None:
+        ids, form = self._chosen(request, queryset), ReasonForm.of(request)
+        sentences = [] if form.is_valid() else rerunning.begun_among(ids)
+        if sentences or (form.is_bound and not form.is_valid()):
+            return ask_rerun(request, self.admin_site, ids, sentences, form, action="rerun_selected")
+        self._operate(request, OPERATIONS["rerun"], queryset, form.cleaned_data["reason"] if form.is_bound else None)
+        return None
 
     # Takes the place of Django's own action of this name, which would load every job into memory.
     @admin.action(description=gettext_lazy("Delete"), permissions=["delete"])
     def delete_selected(self, request: HttpRequest, queryset: QuerySet[Execution]) -> HttpResponse | None:
-        ids = ids_of(queryset)
-        if "confirmed" in request.POST:
-            self._delete(request, ids)
+        ids, form = self._chosen(request, queryset), ReasonForm.of(request)
+        if form.is_valid():
+            self._delete(request, ids, form.cleaned_data["reason"])
             return None
-        return self._confirm_deletion(request, ids, action="delete_selected")
+        return ask_deletion(request, self.admin_site, ids, form, action="delete_selected")
 
-    def _operate(self, request: HttpRequest, operation: Operation, queryset: QuerySet[Execution]) -> None:
-        done = operate_on(request, operation, ids_of(queryset), self.admin_site.name)
+    def _chosen(self, request: HttpRequest, queryset: QuerySet[Execution]) -> list[int]:
+        return ids_of(chosen(request, self.get_queryset(request), queryset))
+
+    def _operate(
+        self, request: HttpRequest, operation: Operation, queryset: QuerySet[Execution], reason: str | None = None
+    ) -> None:
+        done = operate_on(request, operation, self._chosen(request, queryset), self.admin_site.name, reason)
         for execution in Execution.objects.filter(pk__in=done).only("id", "title"):
             self.log_change(request, execution, str(operation.title))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Execution | None:
         """The whole row but the engine's own notes; an id that is none finds nothing."""
-        pk = lists.as_id(object_id)
+        pk = as_id(object_id)
         if pk is None:
             return None
-        return Execution.objects.select_related("workflow").defer("agenda", "stack").filter(pk=pk).first()
+        rows = visible_rows(Execution.objects.filter(pk=pk), request.user)
+        found = rows.select_related("workflow", "created_by").defer("agenda", "stack").first()
+        if found is not None:
+            hide_ancestors([found], request.user)
+            hide_runs([found], revealed=revealed(request))
+        return found
 
     def get_fields(self, request: HttpRequest, obj: Execution | None = None) -> Any:
         # The page's own template shows everything.
         return ()
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Execution | None = None,
-    ) -> HttpResponse:
-        if obj is not None:
-            site = self.admin_site.name
-            may = request.user.has_perm
-            context.update(
-                execution=obj,
-                facts=list(page_facts(obj, site)),
-                relatives=relatives(obj, site),
-                steps=Steps(obj, lists.as_id(request.GET.get("after", "")) or 0)
-                if may("executions.view_job")
-                else None,
-                buttons=[item for item in _BUTTONS if may(item.permission) and item.fits(obj)],
-                may_delete=may("executions.delete_execution") and obj.status != ExecutionStatus.STARTED,
-                may_rerun=may("executions.rerun_execution") and obj.status is not None,
-                title=str(obj),
-                subtitle=None,
-            )
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def page_context(self, request: HttpRequest, execution: Execution, /) -> dict[str, Any]:
+        site = self.admin_site.name
+        may = request.user.has_perm
+        steps = self._steps(request, execution) if may("executions.view_job") else None
+        return {
+            "execution": execution,
+            "sentence": sentence(execution, may_see_jobs=may("executions.view_job")),
+            # The sentence has it, unless it is too long for one.
+            "long_error": execution.error if execution.error != shown.line(execution.error) else None,
+            "facts": list(page_facts(execution, site, ancestors_of(execution))),
+            "relatives": relatives(execution, request.user, site),
+            "steps": steps,
+            "may_reveal": may_reveal(request, execution.pk),
+            "buttons": [item for item in _BUTTONS if may(item.permission) and item.fits(execution)],
+            "may_delete": may("executions.delete_execution") and execution.status != ExecutionStatus.STARTED,
+            "may_rerun": may("executions.rerun_execution") and rerunning.fits(execution),
+            "failed_node": failed_node(execution, steps.graph) if steps is not None else None,
+        }
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -212,15 +235,24 @@ class ExecutionAdmin(ModelAdmin[Execution]):
             *super().get_urls(),
         ]
 
+    def _steps(self, request: HttpRequest, execution: Execution) -> Steps:
+        return Steps(execution, request.GET, request.user, self.admin_site.name, revealed(request))
+
     def page_url(self, pk: int) -> str:
         return reverse("admin:executions_execution_change", args=[pk], current_app=self.admin_site.name)
 
     def _button(self, operation: Operation) -> Callable[..., HttpResponse]:
         def page(request: HttpRequest, pk: int) -> HttpResponse:
             require(request, operation.permission)
+            if not visible_rows(Execution.objects.filter(pk=pk), request.user).exists():
+                raise Http404
+            form = ReasonForm.of(request)
+            if operation.asks and not form.is_valid():
+                return ask_cancel(request, self.admin_site, [pk], form, back=self.page_url(pk))
 
             def run() -> tuple[str, str]:
-                execution = operation.operate(pk, by=request.user)
+                reason = form.cleaned_data["reason"] if operation.asks else None
+                execution = operation.operate(pk, by=request.user, reason=reason)
                 self.log_change(request, execution, str(operation.title))
                 return str(operation.done) % f"#{pk}", self.page_url(pk)
 
@@ -231,8 +263,8 @@ class ExecutionAdmin(ModelAdmin[Execution]):
     def run_page(self, request: HttpRequest, workflow_id: int) -> HttpResponse:
         """Runs a workflow by hand, then shows the run."""
         require(request, "workflows.execute_workflow")
-        workflow = get_object_or_404(Workflow, pk=workflow_id)
-        form = RunForm(request.POST or None, initial={"values": {}})
+        workflow = get_object_or_404(visible(Workflow.objects.all(), request.user), pk=workflow_id)
+        form = RunForm(request.POST or None, initial={"values": blank_context(workflow)})
         back = reverse("admin:workflows_workflow_change", args=[workflow_id], current_app=self.admin_site.name)
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:
@@ -255,19 +287,33 @@ class ExecutionAdmin(ModelAdmin[Execution]):
         execution = self.get_object(request, str(pk))
         if execution is None:
             raise Http404
+        if request.method != "POST" and not rerunning.fits(execution):
+            messages.error(request, rerunning.refusal(execution))
+            return HttpResponseRedirect(self.page_url(pk))
+        graph = graph_of(execution)
+        may_see_jobs = request.user.has_perm("executions.view_job")
         form = RerunForm(
-            request.POST if request.method == "POST" else None, initial=request.GET.dict(), nodes=_nodes(execution)
+            request.POST if request.method == "POST" else None,
+            initial=request.GET.dict(),
+            nodes=rerunning.nodes(graph),
         )
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:
-            again = operations.rerun(pk, node_id=cleaned["node_id"], by=request.user)
-            self.log_change(request, execution, _("Rerun as #%s") % again.pk)
-            messages.success(request, _("Rerun of #%(old)s: this is #%(new)s.") % {"old": pk, "new": again.pk})
+            waited = [job.pk for job in rerunning.waiting(execution)[:MOST]]
+            node_id = cleaned["node_id"]
+            again = operations.rerun(pk, node_id=node_id, by=request.user, reason=cleaned["reason"])
+            if again.pk == pk:
+                self.log_change(request, execution, _("Rerun"))
+                messages.success(request, rerunning.told(again, graph, waited, node_id, may_see_jobs=may_see_jobs))
+            else:
+                self.log_change(request, execution, _("Rerun as #%s") % again.pk)
+                messages.success(request, rerunning.told_anew(pk, again, self.admin_site.name))
             return HttpResponseRedirect(self.page_url(again.pk))
 
         return form_page(
             request, site=self.admin_site, model=Execution, title=_("Rerun %s") % execution, form=form, run=run,
             submit=_("Rerun"), original=execution, back=self.page_url(pk),
+            sentences=rerunning.warnings(execution, graph, may_see_jobs=may_see_jobs),
         )  # fmt: skip
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
@@ -276,58 +322,21 @@ class ExecutionAdmin(ModelAdmin[Execution]):
             raise PermissionDenied
         if execution is None:
             raise Http404
-        if "confirmed" not in request.POST:
-            return self._confirm_deletion(request, [execution.pk])
-        gone = self._delete(request, [execution.pk])
+        form = ReasonForm.of(request)
+        if not form.is_valid():
+            return ask_deletion(request, self.admin_site, [execution.pk], form, back=self.page_url(execution.pk))
+        gone = self._delete(request, [execution.pk], form.cleaned_data["reason"])
         listed = reverse("admin:executions_execution_changelist", current_app=self.admin_site.name)
         return HttpResponseRedirect(listed if gone else self.page_url(execution.pk))
 
-    def _delete(self, request: HttpRequest, ids: Sequence[int]) -> int:
+    def _delete(self, request: HttpRequest, ids: Sequence[int], reason: str | None) -> int:
         chosen = list(Execution.objects.filter(pk__in=ids[:MOST]).only("id", "title"))
-        deleted = delete_all(request, ids)
+        deleted = delete_all(request, ids, reason)
         left = set(Execution.objects.filter(pk__in=ids[:MOST]).values_list("pk", flat=True))
         gone = [execution for execution in chosen if execution.pk not in left]
         if gone:
             self.log_deletions(request, gone)  # type: ignore[arg-type]
         return deleted
-
-    def _confirm_deletion(self, request: HttpRequest, ids: Sequence[int], action: str = "") -> HttpResponse:
-        """Counts what goes and what is refused; a list of jobs could be millions long."""
-        chosen = ids[:MOST]
-        refused = Execution.objects.filter(pk__in=chosen, status=ExecutionStatus.STARTED).count()
-        going = len(chosen) - refused
-        jobs = Job.objects.filter(execution__in=chosen).exclude(execution__status=ExecutionStatus.STARTED)
-        sentences = [
-            ngettext("%d execution goes,", "%d executions go,", going) % going + _jobs_text(jobs),
-        ]
-        if refused:
-            sentence = ngettext(
-                "%d runs or waits and is refused; cancel it first.",
-                "%d run or wait and are refused; cancel them first.",
-                refused,
-            )
-            sentences.append(sentence % refused)
-        if len(ids) > MOST:
-            sentences.append(_("Only the first %d are taken; do it again for the rest.") % MOST)
-        return confirm_page(
-            request,
-            site=self.admin_site,
-            model=Execution,
-            title=_("Delete executions?"),
-            names=[f"#{pk}" for pk in ids],
-            sentences=sentences,
-            selected=ids,
-            action=action,
-            submit=_("Delete"),
-        )
-
-
-def _jobs_text(jobs: QuerySet[Job]) -> str:
-    """How many jobs, up to the most that a list counts."""
-    count = jobs.order_by()[: COUNTED + 1].count()
-    if count > COUNTED:
-        return _(" with more than %d jobs.") % COUNTED
-    return ngettext(" with %d job.", " with %d jobs.", count) % count
 
 
 #: Done at once by a button of the run's page; a rerun asks from where.
@@ -337,15 +346,3 @@ _BUTTONS = [operation for operation in OPERATIONS.values() if operation.name != 
 def ids_of(queryset: QuerySet[Execution]) -> list[int]:
     """The ids of a selection, in order; one more than an action takes tells that there are more."""
     return list(queryset.order_by("id").values_list("pk", flat=True)[: MOST + 1])
-
-
-def _nodes(execution: Execution) -> list[tuple[Any, str]]:
-    try:
-        graph = load_graph(execution.workflow_id) if execution.workflow_id else None
-    except SluiceError:
-        return []
-    return (
-        [(row.node.id, "\u2003" * row.indent + row.name) for row in tree.rows(graph) if row.index is None]
-        if graph
-        else []
-    )

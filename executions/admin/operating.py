@@ -34,6 +34,8 @@ class Operation:
     operate: Callable[..., Execution]
     fits: Callable[[Execution], bool]
     done: Any
+    #: Whether a page asks first, because there is no way back.
+    asks: bool = False
 
 
 OPERATIONS = {
@@ -46,6 +48,7 @@ OPERATIONS = {
             operations.cancel,
             lambda execution: execution.ended_at is None,
             gettext_lazy("Canceled: %s."),
+            asks=True,
         ),
         Operation(
             "pause",
@@ -75,14 +78,16 @@ OPERATIONS = {
 }
 
 
-def operate_on(request: HttpRequest, operation: Operation, ids: Sequence[int], site: str) -> list[int]:
+def operate_on(
+    request: HttpRequest, operation: Operation, ids: Sequence[int], site: str, reason: str | None = None
+) -> list[int]:
     """Does it to each, tells what was done and what was refused and why, and answers the ids it was done to."""
     done: list[int] = []
     told: list[Any] = []
     refused = {}
     for pk in ids[:MOST]:
         try:
-            execution = operation.operate(pk, by=request.user)
+            execution = operation.operate(pk, by=request.user, reason=reason)
         except SluiceError as error:
             refused[pk] = str(error)
         else:
@@ -92,8 +97,8 @@ def operate_on(request: HttpRequest, operation: Operation, ids: Sequence[int], s
     return done
 
 
-def delete_all(request: HttpRequest, ids: Sequence[int]) -> int:
-    deletion = operations.delete(ids[:MOST], by=request.user)
+def delete_all(request: HttpRequest, ids: Sequence[int], reason: str | None = None) -> int:
+    deletion = operations.delete(ids[:MOST], by=request.user, reason=reason)
     if deletion.deleted:
         sentence = ngettext("Deleted %d execution.", "Deleted %d executions.", deletion.deleted)
         messages.success(request, sentence % deletion.deleted)

@@ -1,20 +1,37 @@
 """How runs and jobs look in lists and on pages."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.template.defaultfilters import linebreaksbr
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from executions.models import Execution
+from executions.models import Execution, Job
 from executions.statuses import ExecutionStatus
 from workflows.admin.base import badge
+from workflows.graph import GraphNode
+from workflows.instructions.approval import APPROVED, REJECTED, RETURNED
 from workflows.instructions.base import Wait
 from workflows.statuses import JobStatus
+from workflows.templatetags.sluice import moment as moment
 from workflows.triggers import triggers
+
+#: What `execution_badge` looks at.
+BADGE_COLUMNS = ("status", "ended_at", "paused_at", "parked")
+_SAID = {
+    APPROVED: gettext_lazy("Approved"),
+    REJECTED: gettext_lazy("Rejected"),
+    RETURNED: gettext_lazy("Returned"),
+}
+#: Characters of an error in a sentence; it stands below in full.
+_LINE = 300
 
 _TONES = {None: "wait", 0: "busy", 1: "good", -3: "off", -4: "off"}
 _WAITS = {
@@ -24,6 +41,15 @@ _WAITS = {
     Wait.CALL: pgettext_lazy("wait", "call"),
     Wait.OUTSIDE: pgettext_lazy("wait", "outside"),
     Wait.BRANCH: pgettext_lazy("wait", "branch"),
+}
+#: The same within a sentence: "Waits at … for …".
+_AWAITED = {
+    Wait.TIMER: pgettext_lazy("waits for", "its time"),
+    Wait.ATTEMPT: pgettext_lazy("waits for", "its next attempt"),
+    Wait.PERFORMER: pgettext_lazy("waits for", "a worker"),
+    Wait.CALL: pgettext_lazy("waits for", "the answer to its call"),
+    Wait.OUTSIDE: pgettext_lazy("waits for", "an answer from outside"),
+    Wait.BRANCH: pgettext_lazy("waits for", "its branch"),
 }
 
 
@@ -46,6 +72,25 @@ def job_badge(status: int) -> SafeString:
         return badge(JobStatus(status).label, "busy" if status == 0 else _TONES.get(status, "bad"))
     sign = JobStatus.RESOLVED if status > 0 else JobStatus.FAILED
     return badge(f"{sign.label} ({status})", "good" if status > 0 else "bad")
+
+
+def lost_badge() -> SafeString:
+    """An attempt whose outcome nobody knows."""
+    return badge(_("Lost"), "bad")
+
+
+def node_title(job: Job, node: GraphNode | None) -> str:
+    return _("deleted node %s") % job.node_key if node is None else node.title or node.key
+
+
+def line(text: str | None) -> str:
+    """A text on one line, cut where it is long."""
+    return Truncator(" ".join((text or "").split())).chars(_LINE)
+
+
+def awaited_text(wait: str | None) -> str:
+    """What a pending job waits for, as a sentence names it; empty for one that waits for nothing."""
+    return str(_AWAITED[Wait(wait)]) if wait else ""
 
 
 def wait_text(wait: str | None) -> str:
@@ -73,21 +118,11 @@ def trigger_title(type: str) -> str:
     return str(kind.title) if kind else type
 
 
-def moment(when: datetime | None) -> SafeString | str:
-    """To the second, in the reader's time zone; runs are told apart by less than minutes."""
-    if when is None:
-        return ""
+def time_of_day(when: datetime) -> SafeString:
+    """For lines of a log: to the millisecond; the whole is its title."""
     local = timezone.localtime(when)
-    return format_html('<time datetime="{}">{}</time>', local.isoformat(), f"{local:%Y-%m-%d %H:%M:%S}")
-
-
-def brief_moment(when: datetime) -> SafeString:
-    """For lists: without the year while it is this one; the whole is its title."""
-    local = timezone.localtime(when)
-    text = f"{local:%m-%d %H:%M:%S}" if local.year == timezone.localtime().year else f"{local:%Y-%m-%d %H:%M}"
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), f"{local:%Y-%m-%d %H:%M:%S}", text
-    )
+    text = f"{local:%H:%M:%S}.{local.microsecond // 1000:03}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), f"{local:%Y-%m-%d}", text)
 
 
 def duration(begin: datetime | None, end: datetime | None) -> str:
@@ -112,3 +147,20 @@ def span_text(span: timedelta) -> str:
     if hours < 48:
         return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
     return ngettext("%d day", "%d days", hours // 24) % (hours // 24)
+
+
+def answers(records: Any) -> SafeString | None:
+    """What an approval's people have answered, a line each; None for whatever else stands under that name."""
+    try:
+        lines = [
+            (
+                record["user"] or f"#{record['userId']}",
+                _SAID[record["status"]],
+                moment(parse_datetime(record["updatedAt"])),
+                format_html("<br>{}", linebreaksbr(record["comment"])) if record["comment"] else "",
+            )
+            for record in records
+        ]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return format_html_join("", "<div>{}: {} {}{}</div>", lines) or None

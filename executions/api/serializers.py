@@ -1,14 +1,16 @@
 """Runs and jobs as JSON, and the shapes of what clients may send."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from executions.api.statuses import JOB_STATUSES, job_status_name, status_name
+from executions.api.described import EXPANDED
+from executions.listing.statuses import job_status_name, status_name
 from executions.models import Execution, Job
-from workflows.api.pagination import MAX_NUMBER
-from workflows.api.serializers import Input, RecordSerializer, StorableJSONField
+from workflows.api.serializers import Described, Input, ObjectField, Reasoned, RecordSerializer, StorableJSONField
+from workflows.listing.pages import MAX_NUMBER
 from workflows.statuses import JobStatus
 
 
@@ -18,6 +20,7 @@ class ExecutionSerializer(RecordSerializer[Execution]):
     duration = serializers.SerializerMethodField()
 
     heavy = frozenset({"context", "output", "stack"})
+    described = EXPANDED
     needs = {
         "status_name": ("status",),
         "parent": ("parent_execution",),
@@ -66,29 +69,55 @@ class JobSerializer(RecordSerializer[Job]):
         return job_status_name(job.status)
 
 
+class ValuesField(ObjectField):
+    openapi = {**ObjectField.openapi, "example": {"amount": 120}}
+
+
 class Execute(Input):
-    values = StorableJSONField(required=False, allow_null=True)
+    values = ValuesField(required=False, allow_null=True)
 
 
-class Rerun(Input):
+class Rerun(Reasoned):
     node_id = serializers.IntegerField(min_value=0, max_value=MAX_NUMBER, required=False, allow_null=True)
+    failed = serializers.BooleanField(required=False)
 
 
-class JobStatusField(serializers.IntegerField):
-    """A status by name or number, as the filters take it."""
+class JobStatusField(Described, serializers.Field[int, Any, Any, Any]):
+    """A status with which a job may end, by name or number, as the filters take it."""
 
-    default_error_messages = {"invalid": gettext_lazy("Give a status by its name or as a whole number.")}
+    default_error_messages = {"invalid": gettext_lazy("Choose one of {known}, or its number.")}
+
+    def __init__(self, statuses: Sequence[JobStatus], **kwargs: Any) -> None:
+        self.numbers = {status.name.lower(): status.value for status in statuses}
+        self.openapi = {  # type: ignore[misc]
+            "anyOf": [
+                {"type": "integer", "enum": sorted(self.numbers.values())},
+                {"type": "string", "enum": sorted(self.numbers)},
+            ]
+        }
+        super().__init__(required=False, default=statuses[0], **kwargs)
 
     def to_internal_value(self, data: Any) -> int:
-        named = JOB_STATUSES.get(data.strip().lower()) if isinstance(data, str) else None
-        return super().to_internal_value(data if named is None else named)
+        text = str(data).strip().lower() if isinstance(data, str | int) and not isinstance(data, bool) else ""
+        number = next((number for name, number in self.numbers.items() if text in (name, str(number))), None)
+        if number is None:
+            self.fail("invalid", known=", ".join(self.numbers))
+        return number
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        if data is None:
+            self.fail("invalid", known=", ".join(self.numbers))
+        return super().validate_empty_values(data)
+
+    def to_representation(self, value: int) -> int:
+        return value
 
 
-class CompleteJob(Input):
+class CompleteJob(Reasoned):
     result = StorableJSONField(required=False, allow_null=True)
-    status = JobStatusField(min_value=1, max_value=2**15 - 1, required=False, default=JobStatus.RESOLVED)
+    status = JobStatusField([JobStatus.RESOLVED])
 
 
-class FailJob(Input):
+class FailJob(Reasoned):
     result = StorableJSONField(required=False, allow_null=True)
-    status = JobStatusField(min_value=-(2**15), max_value=-1, required=False, default=JobStatus.FAILED)
+    status = JobStatusField([status for status in JobStatus if status < 0])

@@ -5,7 +5,7 @@ Their last line answers for every address below that neither knows, so whatever 
 
 from django.urls import re_path
 
-from executions.api import views
+from executions.api import bulk, history, parts, schedules, tasks, views
 from workflows import registries
 from workflows.api.routers import OptionalSlashRouter
 from workflows.api.views import UnknownView
@@ -13,15 +13,42 @@ from workflows.api.views import UnknownView
 router = OptionalSlashRouter()
 router.register("executions", views.ExecutionViewSet, basename="sluice-execution")
 router.register("jobs", views.JobViewSet, basename="sluice-job")
+router.register("tasks", tasks.TaskViewSet, basename="sluice-task")
+router.register("bulk-operations", bulk.BulkOperationViewSet, basename="sluice-bulk-operation")
 
 registries.register_api_root("executions", "sluice-execution-list")
 registries.register_api_root("jobs", "sluice-job-list")
+registries.register_api_root("tasks", "sluice-task-list")
+registries.register_api_root("bulk-operations", "sluice-bulk-operation-list")
 
 urlpatterns = [
     re_path(
         r"^workflows/(?P<workflow_pk>[^/.]+)/execute/?$",
         views.ExecuteView.as_view({"post": "execute"}),
         name="sluice-workflow-execute",
+    ),
+    re_path(
+        r"^workflows/(?P<workflow_pk>[^/.]+)/fires/?$",
+        schedules.FiresView.as_view({"get": "fires"}),
+        name="sluice-workflow-fires",
+    ),
+    # Before the router's, which would take "bulk" for an id.
+    re_path(r"^executions/bulk/?$", bulk.BulkOperationViewSet.as_view({"post": "begin"}), name="sluice-execution-bulk"),
+    re_path(r"^tasks/counts/?$", tasks.TaskViewSet.as_view({"get": "counts"}), name="sluice-task-counts"),
+    re_path(r"^tasks/read/?$", tasks.TaskViewSet.as_view({"post": "read_all"}), name="sluice-task-read-all"),
+    *(
+        re_path(
+            rf"^executions/(?P<execution_pk>[^/.]+)/{name}/?$",
+            view.as_view({"get": "list"}),
+            name=f"sluice-execution-{name}",
+        )
+        for name, view in (
+            ("jobs", parts.RunJobsViewSet),
+            ("logs", parts.LogsViewSet),
+            ("timeline", parts.TimelineViewSet),
+            ("graph", parts.GraphViewSet),
+            ("history", history.ExecutionHistoryViewSet),
+        )
     ),
     *router.urls,
     re_path(r"^", UnknownView.as_view(), name="sluice-unknown"),

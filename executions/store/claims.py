@@ -53,7 +53,7 @@ class DatabaseReader:
         return None if text is None else json.loads(text)
 
 
-_reader = DatabaseReader()
+reader = DatabaseReader()
 
 
 def heads(queue: str) -> dict[bool, datetime]:
@@ -129,7 +129,7 @@ def _run(row: Sequence[Any]) -> Run:
      parent_execution_id, parent_job, lane,
      parked, paused_at, priority, crashes, due_at, started_at, expires_at, ended_at, created_by_id,
      context, _, _) = row  # fmt: skip
-    run = Run(pk, workflow_id, key, status, turn, queue, solo, deque(agenda or ()), _reader)
+    run = Run(pk, workflow_id, key, status, turn, queue, solo, deque(agenda or ()), reader)
     run.reason = reason
     run.error = error
     run.stack = stack if isinstance(stack, list) else []

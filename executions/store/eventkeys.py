@@ -33,6 +33,12 @@ def remember(pairs: Sequence[Pair]) -> dict[Pair, Execution | None]:
     return {pair: runs.get(pair) for pair in known}
 
 
+def forget(pairs: Sequence[Pair]) -> None:
+    """Drops pairs that nothing came of."""
+    for key, event_key in sorted(pairs):
+        EventKey.objects.using(connection().alias).filter(key=key, event_key=event_key).delete()
+
+
 def _insert_new(pairs: Sequence[Pair]) -> set[Pair]:
     db = connection()
     table = db.ops.quote_name(EventKey._meta.db_table)

@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 
+from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from executions.models import Execution
-from executions.store import sql
+from executions.store import attributes, sql
 
 _COLUMNS = (
     "workflow_id", "key", "title", "version", "type", "name", "event_key", "context", "status",
     "error", "manually", "tags",
     "stack", "parent_execution_id", "parent_job", "rerun_of_id", "attempt", "turn", "solo", "lane", "queue", "priority",
-    "crashes", "created_by_id",
+    "crashes", "created_by_id", "agenda", "expires_at",
 )  # fmt: skip
-_JSON = {"context", "tags", "stack"}
+_JSON = {"context", "tags", "stack", "agenda"}
 
 
 def insert_queued(db: BaseDatabaseWrapper, executions: Sequence[Execution]) -> None:
@@ -22,12 +23,19 @@ def insert_queued(db: BaseDatabaseWrapper, executions: Sequence[Execution]) -> N
     if not executions:
         return
     now = sql.NOW[db.vendor]
-    times = {False: _due(db, now), True: f"NULL, {now}, {now}"}
+    if db.get_autocommit() and any(True for execution in executions for _ in attributes.of(execution)):
+        # A run and what it is found by come together or not at all.
+        with transaction.atomic(using=db.alias):
+            insert_queued(db, executions)
+        return
+    due = _due(db, now)
     rows, values = [], []
     for execution in executions:
         marks = ", ".join(["%s"] * len(_COLUMNS))
         born_ended = execution.status is not None
-        rows.append(f"({marks}, {now}, {now}, {times[born_ended]})")
+        # One that is born ended is due only where it has somebody to tell.
+        times = f"{now if execution.agenda else 'NULL'}, {now}, {now}" if born_ended else due
+        rows.append(f"({marks}, {now}, {now}, {times})")
         values += [
             sql.as_json(getattr(execution, name)) if name in _JSON else getattr(execution, name) for name in _COLUMNS
         ]
@@ -42,8 +50,11 @@ def insert_queued(db: BaseDatabaseWrapper, executions: Sequence[Execution]) -> N
         execution.pk = pk
         # What the database wrote, near enough for who looks at this object; the row has its clock's time.
         execution.created_at = execution.updated_at = moment
+        if execution.status is not None:
+            execution.started_at = execution.ended_at = moment
         execution._state.adding = False
         execution._state.db = db.alias
+    attributes.insert(db, executions)
 
 
 def _due(db: BaseDatabaseWrapper, now: str) -> str:

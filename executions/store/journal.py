@@ -8,11 +8,13 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from executions import wakeup
 from executions.models import Execution, Job
+from executions.queued import queued
 from executions.run import Run, RunJob
-from executions.store import sql
+from executions.store import intake, sql, tasks
 from executions.store.session import connection
-from workflows.conf import conf
+from workflows.instructions.base import Wait
 from workflows.models import COUNTER_SLOTS, Counter
 
 _JOB_INSERT = (
@@ -29,50 +31,55 @@ _RUN_UPDATE = (
     "expires_at", "ended_at", "updated_at",
 )  # fmt: skip
 
-_CHILD_INSERT = (
-    "workflow_id", "key", "title", "version", "type", "context", "stack", "parent_execution_id", "parent_job", "queue",
-    "priority", "solo", "created_by_id", "due_at", "created_at", "updated_at", "tags", "attempt", "turn", "crashes",
-)  # fmt: skip
-
 
 def write(runs: Sequence[Run], now: datetime, db: BaseDatabaseWrapper | None = None) -> None:
     """Writes what these runs became, in the transaction under way. Each one's `turn` grows by one."""
     db = db or connection()
     new: list[tuple[Any, ...]] = []
     changed: list[tuple[Any, ...]] = []
+    performable: set[str | None] = set()
     for run in runs:
         for job in run.known.values():
             if job.id is None:
                 new.append(_new_job(run, job, now))
             elif job.changed:
                 changed.append(_changed_job(job, now))
+            if job.wait == Wait.PERFORMER and job.due_at is not None and job.due_at <= now:
+                performable.add(job.queue)
+    tasks.close(db, runs, now)
     writes = sql.Writes(db)
     writes.insert(Job, _JOB_INSERT, new)
+    tasks.insert(writes, runs, now)
     writes.update(Job, _JOB_UPDATE, changed)
     # The output is often large and seldom set: it has an update of its own, so that rows without one keep theirs.
     with_output = [run for run in runs if run.output_set]
     without = [run for run in runs if not run.output_set]
     writes.update(Execution, _RUN_UPDATE, [_run_row(run, now) for run in without])
-    rows = [(*_run_row(run, now), sql.as_json(run.output)) for run in with_output]
+    rows = [(*_run_row(run, now), run.output_text or sql.as_json(run.output)) for run in with_output]
     writes.update(Execution, (*_RUN_UPDATE, "output"), rows)
-    writes.insert(Execution, _CHILD_INSERT, _child_rows(runs, now))
     _count(writes, Tally((run.key, run.workflow_id) for run in runs if run.begun))
     writes.send()
+    children = _child_rows(runs)
+    intake.insert_queued(db, children)
+    for woken in {child.queue for child in children}:
+        wakeup.wake_on_commit(db, woken)
+    for queue in performable - {None}:
+        wakeup.wake_on_commit(db, str(queue), performers=True)
 
 
 def _new_job(run: Run, job: RunJob, now: datetime) -> tuple[Any, ...]:
     as_json = sql.as_json
     return (
         run.id, job.number, job.node_id, job.node_key, job.parent, job.upstream, int(job.status), as_json(job.input),
-        as_json(job.result), as_json(job.meta), job.log, job.wait, job.queue, job.due_at, job.attempt,
-        as_json(job.attempts), job.started_at, job.ended_at, now, now,
+        job.result_text or as_json(job.result), as_json(job.meta), job.log, job.wait, job.queue, job.due_at,
+        job.attempt, as_json(job.attempts), job.started_at, job.ended_at, now, now,
     )  # fmt: skip
 
 
 def _changed_job(job: RunJob, now: datetime) -> tuple[Any, ...]:
     as_json = sql.as_json
     return (
-        job.id, int(job.status), as_json(job.input), as_json(job.result), as_json(job.meta),
+        job.id, int(job.status), as_json(job.input), job.result_text or as_json(job.result), as_json(job.meta),
         job.log, job.wait, job.queue,
         job.due_at, job.attempt, as_json(job.attempts), job.started_at, job.ended_at, now,
     )  # fmt: skip
@@ -87,19 +94,24 @@ def _run_row(run: Run, now: datetime) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _child_rows(runs: Iterable[Run], now: datetime) -> list[tuple[Any, ...]]:
+def _child_rows(runs: Iterable[Run]) -> list[Execution]:
     """The runs that steps asked for; inserted in the commit of the jobs that wait for them."""
-    rows: list[tuple[Any, ...]] = []
-    for parent in runs:
-        for child in parent.children:
-            options = child.graph.options
-            rows.append((
-                child.graph.workflow_id, child.graph.key, child.graph.title, child.graph.version, child.graph.type,
-                sql.as_json(child.context), sql.as_json([*parent.stack, [parent.id, parent.workflow_id]]),
-                parent.id, child.job.number, options.queue or conf().QUEUE, options.priority, child.graph.solo,
-                parent.created_by_id, now - timedelta(seconds=options.priority), now, now, sql.as_json([]), 1, 0, 0,
-            ))  # fmt: skip
-    return rows
+    return [
+        queued(
+            child.graph,
+            child.graph.options,
+            child.context,
+            stack=parent.ancestry,
+            solo=child.graph.solo,
+            created_by_id=parent.created_by_id,
+            parent_execution_id=parent.id,
+            parent_job=child.job.number,
+            # What its parent waits no longer for, nobody waits for.
+            expires_at=child.job.due_at,
+        )
+        for parent in runs
+        for child in parent.children
+    ]
 
 
 def postpone(run: Run, now: datetime, seconds: float) -> None:

@@ -16,16 +16,22 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from executions.run import Run, RunJob
+from executions.queued import queued
+from executions.run import Run, RunJob, RunTask
 from executions.statuses import ExecutionStatus
 from executions.store import sql
 from workflows.conf import conf
 from workflows.graph import Graph
 from workflows.instructions.base import Wait
+from workflows.statuses import JobStatus
 
 #: What a write takes over from the run besides its turn, due time, agenda and output.
 _WRITTEN = (
     "status", "reason", "error", "solo", "parked", "paused_at", "crashes", "started_at", "expires_at", "ended_at",
+)  # fmt: skip
+#: What a child has from its start.
+_OF_CHILD = (
+    "stack", "parent_execution_id", "parent_job", "created_by_id", "lane", "solo", "status", "error", "expires_at",
 )  # fmt: skip
 #: Where the job numbers begin in the moves that name jobs.
 _NUMBERS_FROM = {"run": 2, "resume": 1, "branch": 1}
@@ -58,6 +64,7 @@ class _Row:
 
     run: Run
     jobs: dict[int, RunJob] = field(default_factory=dict)
+    tasks: dict[tuple[int, Any, int], RunTask] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -220,26 +227,34 @@ class MemoryStore:
             run.complete = True
             return run
 
+    def tasks(self, execution_id: int) -> list[RunTask]:
+        """What a run's jobs ask of people, in the order of jobs and requests."""
+        with self._mutex:
+            return [replace(task) for task in self._rows[execution_id].tasks.values()]
+
     def write(self, runs: Sequence[Run], now: datetime) -> None:
         """Writes what these runs became, `turn` grown by one. Raises IntegrityError for a number that is taken."""
         self._own_segment()
         with self._mutex:
             for run in runs:
                 before = self._rows[run.id]
-                self._rows[run.id] = _Row(_written(before.run, run, now), self._jobs_of(before.jobs, run))
+                jobs, tasks = self._jobs_of(before.jobs, run), _tasks_of(before.tasks, run, now)
+                self._rows[run.id] = _Row(_written(before.run, run, now), jobs, tasks)
                 self._add_children(run, now)
 
     def _add_children(self, run: Run, now: datetime) -> None:
         for child in run.children:
-            self.add(
-                child.graph,
-                child.context,
-                stack=[*run.stack, [run.id, run.workflow_id]],
-                parent_execution_id=run.id,
-                parent_job=child.job.number,
-                created_by_id=run.created_by_id,
-                due_at=now - timedelta(seconds=child.graph.options.priority),
-            )
+            row = queued(
+                child.graph, child.graph.options, child.context, stack=run.ancestry, solo=child.graph.solo,
+                created_by_id=run.created_by_id, parent_execution_id=run.id, parent_job=child.job.number,
+                expires_at=child.job.due_at,
+            )  # fmt: skip
+            columns = {name: getattr(row, name) for name in _OF_CHILD}
+            if row.status is not None:
+                columns.update(started_at=now, ended_at=now)
+            columns["agenda"] = deque(row.agenda or ())
+            columns["due_at"] = now if row.status is not None else now - timedelta(seconds=row.priority)
+            self.add(child.graph, child.context, **columns)
 
     def _jobs_of(self, before: dict[int, RunJob], run: Run) -> dict[int, RunJob]:
         jobs = dict(before)
@@ -253,6 +268,18 @@ class MemoryStore:
         return jobs
 
 
+def _tasks_of(before: dict[tuple[int, Any, int], RunTask], run: Run, now: datetime) -> dict[Any, RunTask]:
+    tasks = {key: replace(task) for key, task in before.items()}
+    for (number, _, _), task in tasks.items():
+        if number in run.answered and task.status == JobStatus.PENDING and task.request.type != "cc":
+            task.status, task.decided_at = JobStatus.ABORTED, now
+    for key, task in run.tasks.items():
+        if key in tasks:
+            raise IntegrityError(f"Run {run.id} has a task {key} already.")
+        tasks[key] = replace(task)
+    return tasks
+
+
 def _stored(value: Any) -> Any:
     """A value as it comes back from a JSON column."""
     text = sql.as_json(value)
@@ -263,7 +290,7 @@ def _fresh(run: Run) -> Run:
     """A run as a claim hands it out: its columns, without what the last one made of it."""
     return replace(
         run, agenda=deque(_stored(list(run.agenda))), stack=_stored(run.stack), output=None,
-        known={}, pending=set(), latest_of={}, children=[],
+        known={}, pending=set(), latest_of={}, children=[], tasks={}, answered=set(),
     )  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from executions.models import EventKey, Execution, Job
-from executions.store.session import alias, connection
+from executions.models import Attribute, EventKey, Execution, Job, Task
+from executions.store.session import alias, unheld
 
 #: Jobs deleted by one statement.
 JOB_CHUNK = 5_000
@@ -15,10 +15,12 @@ RUN_CHUNK = 500
 
 
 def delete_runs(ids: Sequence[int]) -> int:
-    """Deletes ended runs and their jobs, inside a transaction; answers how many runs there were."""
+    """Deletes ended runs and what hangs on them, inside a transaction; answers how many runs there were."""
     jobs = Job.objects.using(alias()).filter(execution_id__in=ids)
     while chunk := list(jobs.values_list("id", flat=True)[:JOB_CHUNK]):
         delete_rows(Job.objects.using(alias()).filter(pk__in=chunk))
+    delete_rows(Task.objects.using(alias()).filter(execution__in=ids))
+    delete_rows(Attribute.objects.using(alias()).filter(execution__in=ids))
     return delete_rows(Execution.objects.using(alias()).filter(pk__in=ids))
 
 
@@ -31,9 +33,7 @@ def delete_rows(rows: QuerySet) -> int:  # type: ignore[type-arg]
 def ended_before(moment: datetime, where: Q, limit: int = RUN_CHUNK) -> list[int]:
     """Runs that ended before then with nothing to tell, oldest first, but those others hold. In a transaction."""
     rows = Execution.objects.using(alias()).filter(where, ended_at__lt=moment, due_at=None).order_by("ended_at")
-    if connection().features.has_select_for_update:
-        rows = rows.select_for_update(skip_locked=True, no_key=connection().features.has_select_for_no_key_update)
-    return list(rows.values_list("id", flat=True)[:limit])
+    return list(unheld(rows).values_list("id", flat=True)[:limit])
 
 
 def old_event_keys(moment: datetime, limit: int = JOB_CHUNK) -> int:

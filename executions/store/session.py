@@ -1,16 +1,22 @@
 """The engine's database: which alias, which transactions, and what bounds them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from threading import local
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.db.models import Model, QuerySet
+from django.dispatch import receiver
 
+from executions.store import constraints
 from executions.store.sql import NOW
+
+R = TypeVar("R", bound=Model)
 
 #: Seconds after which the database takes a run back from a frozen worker or a dead network.
 FREED_AFTER = 30
@@ -88,7 +94,7 @@ class Segment:
     def log(self) -> None:
         import logging
 
-        logging.getLogger("sluice.store").exception("A hook failed after the commit of a segment; the segment stands.")
+        logging.getLogger("sluice.store").exception("A hook failed after a commit; what was written stands.")
 
 
 def in_test_transaction(db: BaseDatabaseWrapper) -> bool:
@@ -117,45 +123,107 @@ _MYSQL_BOUNDS = {
     True: (("idle_transaction_timeout", FREED_AFTER), ("max_statement_time", FREED_AFTER)),
     False: (("wait_timeout", FREED_AFTER), ("max_execution_time", FREED_AFTER * 1000)),
 }
-_bounded = local()
+
+
+class _Bounded(local):
+    """A thread's bounded session: how its bounds stood before; None while none is open."""
+
+    before: dict[str, Any] | None = None
+
+
+_bounded = _Bounded()
 
 
 @contextmanager
 def bounded_session() -> Iterator[None]:
-    """MariaDB and MySQL bound sessions, not transactions: set for a worker's drain, restored after it."""
+    """MariaDB and MySQL bound sessions, not transactions: set for a worker's drain, restored after it.
+
+    A connection that is lost and made anew meanwhile is bounded as soon as it is made.
+    """
     db = connection()
-    if db.vendor != "mysql" or getattr(_bounded, "on", False):
+    if db.vendor != "mysql" or _bounded.before is not None:
         yield
         return
-    bounds = (("innodb_lock_wait_timeout", PEOPLE_WAIT), *_MYSQL_BOUNDS[bool(getattr(db, "mysql_is_mariadb", True))])
-    with db.cursor() as cursor:
-        cursor.execute("SELECT " + ", ".join(f"@@SESSION.{name}" for name, _ in bounds))
-        before = cursor.fetchone()
-        cursor.execute("SET SESSION " + ", ".join(f"{name} = {value}" for name, value in bounds))
-    _bounded.on = True
+    _bounded.before = _bound_session(db)
     try:
         yield
     finally:
-        _bounded.on = False
+        before, _bounded.before = _bounded.before, None
         if db.connection is not None:
             try:
                 with db.cursor() as cursor:
-                    restored = ", ".join(f"{name} = %s" for name, _ in bounds)
-                    cursor.execute(f"SET SESSION {restored}", list(before))
+                    restored = ", ".join(f"{name} = %s" for name in before)
+                    cursor.execute(f"SET SESSION {restored}", list(before.values()))
             except DatabaseError:
                 # A session that can't be restored is not handed on.
                 db.close()
 
 
+def _bound_session(db: BaseDatabaseWrapper) -> dict[str, Any]:
+    """Sets the bounds; answers how they stood before."""
+    bounds = (("innodb_lock_wait_timeout", PEOPLE_WAIT), *_MYSQL_BOUNDS[bool(getattr(db, "mysql_is_mariadb", True))])
+    with db.cursor() as cursor:
+        cursor.execute("SELECT " + ", ".join(f"@@SESSION.{name}" for name, _ in bounds))
+        before = dict(zip((name for name, _ in bounds), cursor.fetchone(), strict=True))
+        cursor.execute("SET SESSION " + ", ".join(f"{name} = {value}" for name, value in bounds))
+    return before
+
+
+@receiver(connection_created, dispatch_uid="sluice.session")
+def _bound_anew(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    # A copy, as the second connection is one, is bounded by who made it.
+    if _bounded.before is not None and connection is connections[alias()]:
+        _bounded.before = _bound_session(connection)
+
+
 @contextmanager
 def savepoint(writes: bool = True) -> Iterator[None]:
-    """The place of one TRANSACTIONAL step: its effect is kept whole or not at all."""
+    """The place of one TRANSACTIONAL step, or of a block of steps: its effect is kept whole or not at all."""
     db = connection()
-    with transaction.atomic(using=db.alias):
+    with _whole(db), transaction.atomic(using=db.alias):
         yield
         if writes and db.vendor == "postgresql":
-            # A deferred constraint that fails at the commit would take the whole segment with it.
+            # A deferred constraint that fails at the commit would take the whole segment with it. SQLite has no cheap
+            # check: there a segment whose commit fails is done again, in `checking_savepoint`s.
             db.check_constraints()
+
+
+@contextmanager
+def checking_savepoint(writes: bool = True) -> Iterator[None]:
+    """As `savepoint`, in somebody else's transaction and on SQLite: only what the step itself broke is its error."""
+    db = connection()
+    # Outside a transaction the savepoint is one, and its own commit checks.
+    outermost, committed = not db.in_atomic_block, Segment()
+    checks = constraints.checked(db) if writes and not outermost else nullcontext()
+    try:
+        with _whole(db), transaction.atomic(using=db.alias), checks:
+            if outermost:
+                transaction.on_commit(committed.mark, using=db.alias)
+            yield
+    except Exception:
+        if not committed.done:
+            raise
+        committed.log()
+
+
+@contextmanager
+def _whole(db: BaseDatabaseWrapper) -> Iterator[None]:
+    """Django says nothing when the connection is lost at the rollback of a savepoint; nobody can go on behind it."""
+    given_up = db.needs_rollback
+    try:
+        yield
+    except Exception as error:
+        if db.in_atomic_block and db.needs_rollback and not given_up and not transient(error):
+            raise InterfaceError("The connection was lost at the rollback of a savepoint.") from error
+        raise
+
+
+def unheld(rows: QuerySet[R]) -> QuerySet[R]:
+    """Of these rows, those that nobody holds, locked for this transaction; waits for none. SQLite has one writer."""
+    features = connection().features
+    if not features.has_select_for_update:
+        return rows
+    return rows.select_for_update(skip_locked=True, no_key=features.has_select_for_no_key_update)
 
 
 def transient(error: BaseException) -> bool:

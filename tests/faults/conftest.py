@@ -14,7 +14,6 @@ import pytest
 from django.db import connection, connections
 
 from executions import segments, wakeup
-from executions.dispatcher import forget_classes
 from executions.drain import drain
 from executions.models import Execution
 from executions.performers import perform
@@ -22,6 +21,7 @@ from executions.store import claims
 from executions.store.side import close_side
 from tests.faults import checker, kinds
 from workflows.triggers import listening
+from workflows.triggers.listening import forget_classes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -83,8 +83,8 @@ def spawn(environment: dict[str, str]) -> Iterator[Callable[..., "subprocess.Pop
 def victim(spawn: Callable[..., "subprocess.Popen[bytes]"]) -> Callable[..., int]:
     """Runs a worker that something happens to; answers its exit code (-9: it died)."""
 
-    def run(side: str = "before", commit: int = 0) -> int:
-        return spawn("tests.faults.victim", "--side", side, "--commit", commit).wait(timeout=60)
+    def run(side: str = "before", commit: int = 0, *more: str) -> int:
+        return spawn("tests.faults.victim", "--side", side, "--commit", commit, *more).wait(timeout=60)
 
     return run
 

@@ -96,6 +96,15 @@ def _create(step: Step) -> Outcome:
     return Outcome()
 
 
+def _create_and_fail(step: Step) -> Outcome:
+    _create(step)
+    return _fail(step)
+
+
+def _create_second_time(step: Step) -> Outcome:
+    return _create(step) if step.attempt > 1 else _create_and_fail(step)
+
+
 def _die(step: Step) -> Outcome:
     if _victim():
         os.kill(os.getpid(), signal.SIGKILL)
@@ -126,6 +135,8 @@ _OWN: dict[str, Act] = {
     "wait": _wait,
     "child": _child,
     "create": _create,
+    "create and fail": _create_and_fail,
+    "create second time": _create_second_time,
     "die": _die,
     "die of": _die_of,
     "freeze": _freeze,

@@ -47,7 +47,7 @@ def drain_until_ended(seconds=20):
         time.sleep(0.01)
 
 
-def test_two_drains_share_one_run_of_many_segments(threads, settle):
+def test_case_72_two_drains_share_one_run_of_many_segments(threads, settle):
     execution = start(build([SLOW_LOOP]), {})
     errors = [each for each in threads(drain_until_ended, drain_until_ended, drain_until_ended) if each is not None]
     assert errors == []
@@ -205,7 +205,7 @@ def test_a_second_event_answers_none_once_the_first_run_is_purged(work):
 
 
 @pytest.mark.parametrize("many", [2, 4])
-def test_runs_that_lock_each_other_out_both_end(threads, settle, many):
+def test_case_76_runs_that_lock_each_other_out_both_end(threads, settle, many):
     """Two rows in opposite order: one of the two is a deadlock's victim, whose segment is done again."""
     tea, salt = (Product.objects.create(name=name, price=1, stock=0) for name in ("tea", "salt"))
 

@@ -8,6 +8,7 @@ from executions.dispatcher import start
 from executions.models import Execution, Job
 from tests.building import build
 from workflows.errors import Invalid, Refused
+from workflows.instructions.base import Outcome
 from workflows.models import Node
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
@@ -187,7 +188,7 @@ def test_a_started_run_goes_on_from_the_node(work, settle):
     assert (execution.status, names()) == (1, ["a", "b", "b", "c"])
 
 
-def test_a_started_run_goes_on_from_its_head(work, settle):
+def test_case_114_a_started_run_goes_on_from_its_head(work, settle):
     execution = run([create("a"), ("parallel", {}, {0: [WAITS], 1: [WAITS]})], work)
     operations.rerun(execution.pk)
     work()
@@ -243,3 +244,96 @@ def test_a_late_outcome_of_the_call_that_was_left_moves_nothing(work, settle):
     assert record(call, Outcome(result="late")) is False
     settle()
     assert names() == ["after"]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_node_that_was_only_assigned_a_value_has_not_run(acts, work, ended):
+    acts["assign"] = lambda step: Outcome(assign={"n3": "assigned"})
+    execution = start(build([("t-do", {"act": "assign"}), WAITS, create("Ann")]), {})
+    work()
+    if ended:
+        operations.cancel(execution.pk)
+        work()
+    with pytest.raises(Invalid) as refused:
+        operations.rerun(execution.pk, node_id=node(execution, "n3"))
+    assert refused.value.field == "node_id"
+    work()
+    assert not Customer.objects.exists()
+
+
+def test_a_node_that_ran_before_it_was_assigned_a_value_runs_again(acts, work):
+    acts["assign"] = lambda step: Outcome(assign={"n1": "assigned"})
+    execution = start(build([create("Ann"), ("t-do", {"act": "assign"}), WAITS]), {})
+    work()
+    operations.rerun(execution.pk, node_id=node(execution, "n1"))
+    work()
+    assert Customer.objects.count() == 2
+
+
+# -- transactions ------------------------------------------------------------------------------------------------------
+
+
+def block(inside, after=None, **config):
+    return ("transaction", config, {1: inside} if after is None else {1: inside, 0: after})
+
+
+@pytest.mark.parametrize("key", ["n2", "n3", "n4"])
+def test_from_inside_a_transaction_that_was_taken_back_all_of_it_runs_again(key, work, settle):
+    first = run([create("a"), block([create("b"), FAILS_ONCE, create("c")])], work)
+    assert (first.status, names()) == (-1, ["a"])
+    again = operations.rerun(first.pk, node_id=node(first, key))
+    settle()
+    again.refresh_from_db()
+    assert (again.status, names()) == (1, ["a", "b", "c"])
+    assert jobs(again) == [("n1", 1), ("n2", 1), ("n3", 1), ("n4", 1), ("n5", 1)]
+
+
+def test_so_it_does_from_an_inner_one_whose_outer_one_was_taken_back(work, settle):
+    first = run([block([create("a"), block([create("b")]), FAILS_ONCE])], work)
+    assert names() == []
+    operations.rerun(first.pk, node_id=node(first, "n4"))
+    settle()
+    assert names() == ["a", "b"]
+
+
+def test_a_waiting_run_too(work, settle):
+    first = run([block([create("a"), FAILS_ONCE], [create("b"), WAITS, create("c")])], work)
+    assert names() == ["b"]
+    operations.rerun(first.pk, node_id=node(first, "n2"))
+    settle()
+    first.refresh_from_db()
+    assert (first.status, names()) == (1, ["b", "a"])
+
+
+@pytest.mark.parametrize("waits", [[], [WAITS]], ids=["ended", "started"])
+def test_from_inside_one_that_was_kept_is_refused(work, waits):
+    first = run([block([create("a"), block([create("b")])]), *waits], work)
+    for key in ("n2", "n4"):
+        with pytest.raises(Invalid, match="kept as a whole") as told:
+            operations.rerun(first.pk, node_id=node(first, key))
+        assert told.value.field == "node_id"
+    assert names() == ["a", "b"]
+
+
+def test_a_node_that_was_not_reached_has_no_job_to_begin_with(work):
+    first = run([block([FAILS_ONCE, create("a")])], work)
+    with pytest.raises(Invalid, match="has no job"):
+        operations.rerun(first.pk, node_id=node(first, "n3"))
+
+
+@pytest.mark.parametrize("inside", [[FAILS_ONCE], [("loop", {"target": 2}, {0: [WAITS]})]], ids=["failed", "waited"])
+def test_from_its_branch_after_the_rollback_only_that_runs_again(inside, work, settle):
+    first = run([block(inside, [create("b"), FAILS_ONCE, FAILS_ONCE], continueOnRollback=True), create("c")], work)
+    key = "n3" if len(inside[0]) == 2 else "n4"
+    again = operations.rerun(first.pk, node_id=node(first, key))
+    settle()
+    again.refresh_from_db()
+    assert (again.status, names()[-2:]) == (1, ["b", "c"])
+    assert [each for each in jobs(again) if each[0] == "n1"] == [("n1", 1)]
+
+
+def test_from_a_node_behind_it_the_transaction_stays_as_it_is(work, settle):
+    first = run([block([create("a")]), FAILS_ONCE, create("b")], work)
+    operations.rerun(first.pk, node_id=node(first, "n3"))
+    settle()
+    assert names() == ["a", "b"]

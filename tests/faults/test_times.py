@@ -14,6 +14,8 @@ from executions.models import EventKey, Execution, Job
 from executions.store import session
 from tests.building import build
 from workflows.errors import Refused
+from workflows.instructions.base import Outcome
+from workflows.models import Counter
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
 
@@ -32,7 +34,7 @@ def status(execution):
 @pytest.mark.parametrize(
     "waiting", [WAITS, ("delay", {"duration": 60}), ("t-call", {"act": "give"})], ids=["outside", "timer", "call"]
 )
-def test_a_waiting_run_ends_when_its_time_is_over(settle, waiting):
+def test_case_100_a_waiting_run_ends_when_its_time_is_over(settle, waiting):
     execution = start(build([waiting], options=SHORT), {})
     drain("sluice")
     time.sleep(0.35)
@@ -42,7 +44,20 @@ def test_a_waiting_run_ends_when_its_time_is_over(settle, waiting):
     settle()
 
 
-def test_a_working_run_ends_between_two_steps(settle):
+def test_case_104_of_three_who_see_that_its_time_is_over_one_ends_it(threads, settle):
+    def ended_by(drains):
+        execution = start(build([WAITS], options=SHORT), {})
+        drain("sluice")
+        time.sleep(0.35)
+        threads(*[lambda: drain("sluice")] * drains)
+        assert status(execution) == (-3, "timeout")
+        return execution.turn
+
+    assert ended_by(3) == ended_by(1), "Each who writes to a run moves its turn on."
+    settle()
+
+
+def test_case_101_a_working_run_ends_between_two_steps(settle):
     execution = start(build([("t-do", {"act": "sleep", "value": 0.2})] * 4, options=SHORT), {})
     settle()
     assert status(execution) == (-3, "timeout")
@@ -171,10 +186,18 @@ def test_event_keys_outlive_their_runs_and_are_dropped_after_their_time(settle):
     assert start(workflow, {}, event_key="old") is not None
 
 
-@pytest.mark.parametrize(("steps", "left"), [([("output", {"value": 1})], 0), ([("t-do", {"act": "fail"})], 1)])
-def test_runs_with_certain_ends_are_deleted_at_once(settle, steps, left):
-    start(build(steps, options={"deleteExecutionOnStatus": [1, -3]}), {})
-    settle()
+@pytest.mark.parametrize(
+    ("steps", "statuses", "left"),
+    [
+        ([("output", {"value": 1})], [1, -3], 0),
+        ([("t-do", {"act": "fail"})], [1, -3], 1),
+        ([("t-do", {"act": "unknown"})], [-2], 0),
+        ([WAITS], [0], 1),
+    ],
+)
+def test_case_85_runs_with_certain_ends_are_deleted_at_once(work, steps, statuses, left):
+    start(build(steps, options={"deleteExecutionOnStatus": statuses}), {})
+    work()
     assert (Execution.objects.count(), Job.objects.count()) == (left, left)
 
 
@@ -203,7 +226,7 @@ def test_a_run_by_hand_inside_a_transaction_is_only_queued(settle):
 
 @pytest.mark.postgres
 @pytest.mark.mariadb
-def test_a_sync_run_in_its_callers_call_can_be_cancelled_but_not_paused(acts, threads, settle):
+def test_case_98_a_sync_run_in_its_callers_call_can_be_cancelled_but_not_paused(acts, threads, settle):
     def meanwhile(step):
         """Somebody at another connection, while the caller is in the middle."""
         answers = threads(
@@ -231,9 +254,25 @@ def test_a_sync_run_that_waits_is_the_workers_from_then_on(settle):
     assert (execution.status, execution.output) == (1, 5)
 
 
+def test_an_attempt_that_a_sync_run_leaves_to_performers_counts_once(acts, settle):
+    attempts = []
+
+    def refuse(step):
+        attempts.append(step.attempt)
+        return Outcome(-1, {"message": "Refused."})
+
+    acts["refuse"] = refuse
+    policy = {"retry": {"attempts": 3, "interval": 10}}
+    execution = run_now(build([("t-call", {"act": "refuse"}, {}, policy)], sync=True), {})
+    assert (execution.status, attempts) == (0, [1])
+    settle()
+    execution.refresh_from_db()
+    assert (execution.status, attempts) == (-1, [1, 2, 3])
+
+
 @pytest.mark.postgres
 @pytest.mark.mariadb
-def test_a_sync_runs_history_outlives_its_callers_rollback(settle):
+def test_case_84_a_sync_runs_history_outlives_its_callers_rollback(settle):
     workflow = build([("t-write", {"act": "create", "value": "undone"}), ("output", {"value": 5})], sync=True)
     with transaction.atomic():
         start(workflow, {})
@@ -242,4 +281,6 @@ def test_a_sync_runs_history_outlives_its_callers_rollback(settle):
 
     execution = Execution.objects.get()
     assert (execution.status, execution.output, Customer.objects.count()) == (1, 5, 0)
+    assert Job.objects.filter(execution=execution).count() == 2
+    assert Counter.objects.get(workflow_id=workflow.pk).executed == 1
     settle()

@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("--side", choices=["before", "after"], default="before")
     parser.add_argument("--commit", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--each-move", action="store_true", help="a segment, and so a commit, for each move")
     parser.add_argument("--freed-after", type=int)
     arguments = parser.parse_args()
     # What a node kind of the tests does to a victim, and to nobody else.
@@ -28,6 +29,8 @@ def main() -> int:
     from tests.faults import kinds
 
     kinds.register()
+    if arguments.each_move:
+        commit_each_move()
     if arguments.commit:
         die_at(arguments.side, arguments.commit)
     if arguments.freed_after:
@@ -52,6 +55,12 @@ def die_at(side: str, number: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     connection.commit = counted  # type: ignore[method-assign]
+
+
+def commit_each_move() -> None:
+    from executions import segments
+
+    segments.ALONE_SECONDS = segments.HOST_SECONDS = segments.SQLITE_SECONDS = 0
 
 
 def free_after(seconds: int) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from executions.dispatcher import forget_classes
 from executions.store.side import close_side
 from tests.northwind import expected, records
 from tests.northwind.definitions import BIG_ORDER_REVIEW, CUSTOMER_TIER, RESTOCK, make
 from tests.northwind.workers import Worker, empty_redis
 from workflows.models import Workflow
+from workflows.triggers.listening import forget_classes
 
 
 @pytest.fixture(autouse=True)

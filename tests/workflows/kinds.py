@@ -105,9 +105,9 @@ def _line(head: GraphNode) -> str:
 
 
 def _branches(node: GraphNode) -> str:
-    if not node.branches:
+    if not node.heads:
         return ""
-    return "(" + "; ".join(f"{index}: {_line(head)}" for index, head in node.branches.items()) + ")"
+    return "(" + "; ".join(f"{index}: {_line(head)}" for index, head in sorted(node.heads.items())) + ")"
 
 
 def plant(workflow: Workflow, text: str) -> dict[str, Node]:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from tests.workflows.kinds import graph, plant, spare
 from workflows import editing, versions
-from workflows.errors import Frozen
+from workflows.errors import Busy, Frozen
 from workflows.models import Workflow
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("registered")]
@@ -97,6 +97,20 @@ class Races:
         results = together(make, make)
         assert sorted(type(result).__name__ for result in results) in (["Busy", "Workflow"], ["Invalid", "Workflow"])
         assert Workflow.objects.filter(name="quick").count() == 1
+
+    def test_a_name_that_somebody_is_about_to_take(self):
+        make = lambda: versions.create_workflow(type="t-tick", title="A test", name="quick")  # noqa: E731
+        person = Person(make)
+        with transaction.atomic():
+            make()
+            person.start()
+            person.join(0.3)
+            assert person.is_alive()
+        person.join(10)
+        # It could not see the name before, only meet it.
+        assert isinstance(person.came_of_it, Busy)
+        assert "at the same moment" in str(person.came_of_it)
+        assert Workflow.objects.count() == 1
 
     def test_a_version_deleted_while_another_is_made(self):
         workflow = versions.create_workflow(type="t-tick", title="A test")

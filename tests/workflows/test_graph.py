@@ -75,7 +75,8 @@ def test_links_are_objects():
     assert made.head is one
     assert one.downstream is four
     assert four.upstream is one
-    assert list(one.branches.items()) == [(-1, five), (0, two)]
+    assert list(one.branches.items()) == [(0, two)]
+    assert (one.error_head, list(one.heads)) == (five, [0, -1])
     assert [node.id for node in two.line()] == [2, 3]
     assert (three.parent, five.parent, four.parent) == (one, one, None)
     assert {node.id for node in one.below()} == {2, 3, 5}

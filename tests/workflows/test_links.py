@@ -8,6 +8,7 @@ from tests.workflows.kinds import graph, outline, spare
 from workflows import editing
 from workflows.errors import Invalid
 from workflows.models import Node
+from workflows.policy import ERROR_BRANCH
 
 pytestmark = [pytest.mark.engine, pytest.mark.django_db, pytest.mark.usefixtures("registered")]
 
@@ -69,7 +70,8 @@ class Model:
     def remove_branch(self, step, index, shift):
         step.branches.pop(index, None)
         if shift:
-            step.branches = {i - 1 if i > index else i: line for i, line in step.branches.items()}
+            lower = {i: i - 1 if i else i - 2 for i in step.branches if i > index and i != ERROR_BRANCH}
+            step.branches = {lower.get(i, i): line for i, line in step.branches.items()}
 
     def text(self):
         return " ".join(map(self._text, self.line))
@@ -99,7 +101,8 @@ class Twins:
     def place(self, number, index):
         steps = [None, *self.model.all()]
         upstream = steps[number % len(steps)]
-        return upstream, index if upstream is not None and upstream.fork else None
+        branches = upstream is not None and (upstream.fork or index == ERROR_BRANCH)
+        return upstream, index if branches else None
 
     def add(self, a, b, index):
         step, (upstream, index) = self.model.new(), self.place(a, index)
@@ -145,10 +148,11 @@ class Twins:
 
     def remove_branch(self, a, b, index):
         step = self.pick(b)
-        if step is None or not step.fork:
+        if step is None or not (step.fork or index == ERROR_BRANCH):
             return
-        editing.remove_branch(self.node(step), index, shift=a % 2 == 1)
-        self.model.remove_branch(step, index, a % 2 == 1)
+        shift = a % 2 == 1 and index != ERROR_BRANCH
+        editing.remove_branch(self.node(step), index, shift=shift)
+        self.model.remove_branch(step, index, shift)
 
 
 operations = st.sampled_from(["add", "add", "add", "copy", "move", "move", "move", "remove", "remove_branch"])

@@ -1,5 +1,4 @@
 import gzip
-import ipaddress
 import socket
 import ssl
 import threading
@@ -7,7 +6,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.web import Server
 from workflows import net
 
 Serve = Callable[[Callable[[BaseHTTPRequestHandler], None]], int]
@@ -25,28 +25,15 @@ Serve = Callable[[Callable[[BaseHTTPRequestHandler], None]], int]
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """`serve(handler)` answers GET and POST on a port of 127.0.0.1, which it returns."""
-    servers = []
+    servers: list[Server] = []
 
     def serve(answer: Callable[[BaseHTTPRequestHandler], None]) -> int:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                answer(self)
-
-            do_POST = do_GET  # noqa: N815
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        servers.append(server)
-        return server.server_address[1]
+        servers.append(Server(answer))
+        return servers[-1].port
 
     yield serve
     for server in servers:
-        server.shutdown()
-        server.server_close()
+        server.close()
 
 
 @pytest.fixture
@@ -86,6 +73,15 @@ def answer(
     return send
 
 
+def endless(head: bytes, again: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
+    def send(request: BaseHTTPRequestHandler) -> None:
+        request.wfile.write(head)
+        while True:
+            request.wfile.write(again)
+
+    return send
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -111,6 +107,10 @@ def answer(
         pytest.param("fd00:ec2::254", id="metadata, IPv6"),
         pytest.param("100.100.100.200", id="metadata in CGNAT"),
         pytest.param("168.63.129.16", id="metadata, global number"),
+        pytest.param("192.0.0.192", id="metadata, protocol number"),
+        pytest.param("2002:a9fe:a9fe::", id="metadata, 6to4"),
+        pytest.param("64:ff9b::a9fe:a9fe", id="metadata, NAT64"),
+        pytest.param("::ffff:169.254.169.254", id="metadata, mapped"),
         pytest.param("fe80::1", id="link-local, IPv6"),
         pytest.param("fec0::1", id="site-local"),
         pytest.param("100.64.0.1", id="CGNAT"),
@@ -194,7 +194,49 @@ class TestFetch:
         names["shop.example"] = ["127.0.0.2", "127.0.0.1"]
         assert net.fetch("GET", f"http://shop.example:{port}/", seconds=5).text == "ok"
 
-    @pytest.mark.parametrize("target", ["http://127.0.0.2:{port}/", "http://[::1]:{port}/", "//127.0.0.2:{port}/"])
+    def test_a_name_that_answers_differently_the_second_time_is_not_asked_twice(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        inside, port = serve(answer(b"secret")), serve(answer())
+        turns = iter(["127.0.0.1", "127.0.0.2"])
+        real = socket.getaddrinfo
+
+        def look_up(host: str, port: Any, *args: Any, **kwargs: Any) -> Any:
+            return real(next(turns) if host == "turns.example" else host, port, *args, **kwargs)
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        assert net.fetch("GET", f"http://turns.example:{port}/", seconds=5).text == "ok"
+        with pytest.raises(net.Blocked):
+            net.fetch("GET", f"http://turns.example:{inside}/", seconds=5)
+
+    def test_a_redirect_to_a_name_that_now_leads_inside_is_blocked(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        turns = iter(["127.0.0.1", "10.0.0.1"])
+        real = socket.getaddrinfo
+
+        def look_up(host: str, port: Any, *args: Any, **kwargs: Any) -> Any:
+            return real(next(turns) if host == "turns.example" else host, port, *args, **kwargs)
+
+        def move(request: BaseHTTPRequestHandler) -> None:
+            answer(status=302, Location="/there", Connection="close")(request)
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        port = serve(move)
+        with pytest.raises(net.Blocked):
+            net.fetch("GET", f"http://turns.example:{port}/", seconds=5)
+
+    @pytest.mark.parametrize(
+        "target",
+        [
+            "http://127.0.0.2:{port}/",
+            "http://[::1]:{port}/",
+            "//127.0.0.2:{port}/",
+            "http://a@127.0.0.2:{port}/",
+            "http://2130706434:{port}/",
+            "http://[::ffff:169.254.169.254]/",
+        ],
+    )
     def test_a_redirect_to_the_inside_is_blocked(self, serve: Serve, target: str) -> None:
         inside = serve(answer(b"secret"))
         port = serve(answer(status=302, Location=target.format(port=inside)))
@@ -242,13 +284,70 @@ class TestFetch:
         assert raised.value.code == "ERR_BAD_RESPONSE"
 
     @pytest.mark.parametrize(
+        "part",
+        [
+            pytest.param(b"HTTP/1.1 200 OK\r\nX: ", id="a header"),
+            pytest.param(b"HTTP/1.1 200 ", id="a reason"),
+            pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", id="a chunk's extension"),
+        ],
+    )
+    def test_what_has_no_end_is_refused_before_it_fills_the_memory(self, serve: Serve, part: bytes) -> None:
+        port = serve(endless(part, b"x" * 10_000))
+        with pytest.raises(net.CallError) as raised:
+            net.fetch("GET", f"http://127.0.0.1:{port}/", seconds=20)
+        assert raised.value.code == "ERR_NETWORK"
+
+    @pytest.mark.parametrize(
+        "again",
+        [
+            pytest.param(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", id="hints"),
+            pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n", id="continue"),
+        ],
+    )
+    def test_what_never_becomes_an_answer_ends_with_the_time(self, serve: Serve, again: bytes) -> None:
+        port = serve(endless(b"", again))
+        with pytest.raises(net.CallTimedOut):
+            net.fetch("GET", f"http://127.0.0.1:{port}/", seconds=0.3)
+
+    def test_chunks_without_end_are_a_large_answer(self, serve: Serve) -> None:
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        port = serve(endless(head, b"1000\r\n" + b"x" * 4096 + b"\r\n"))
+        with pytest.raises(net.CallError, match="larger than 10000 bytes"):
+            net.fetch("GET", f"http://127.0.0.1:{port}/", seconds=20)
+
+    def test_what_comes_behind_a_packed_answer_is_not_read(self, serve: Serve) -> None:
+        packed = gzip.compress(b"ok")
+        head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+        first = b"%x\r\n%s\r\n" % (len(packed), packed)
+        port = serve(endless(head + first, b"1000\r\n" + b"x" * 4096 + b"\r\n"))
+        assert net.fetch("GET", f"http://127.0.0.1:{port}/", seconds=20).text == "ok"
+
+    @pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "Connection", "Upgrade"])
+    def test_where_a_body_ends_is_not_the_authors_to_say(self, serve: Serve, name: str) -> None:
+        seen: list[BaseHTTPRequestHandler] = []
+        port = serve(answer(seen=seen))
+        headers = [(name, "5"), ("X-One", "1")]
+        net.fetch("POST", f"http://127.0.0.1:{port}/", seconds=5, content=b"0123456789", headers=headers)
+        [request] = seen
+        assert (request.headers["Content-Length"], request.headers["X-One"]) == ("10", "1")
+        assert "5" not in request.headers.values()
+
+    @pytest.mark.parametrize(
         ("packed", "encoding"), [(gzip.compress(b"ok"), "gzip"), (zlib.compress(b"ok"), "deflate")]
     )
     def test_a_packed_answer_is_unpacked(self, serve: Serve, packed: bytes, encoding: str) -> None:
         port = serve(answer(packed, Content_Encoding=encoding))
         assert net.fetch("GET", f"http://127.0.0.1:{port}/", seconds=5).text == "ok"
 
-    @pytest.mark.parametrize(("body", "encoding"), [(b"ok", "zstd"), (b"ok", "gzip"), (b"ok", "gzip, gzip")])
+    @pytest.mark.parametrize(
+        ("body", "encoding"),
+        [
+            (b"ok", "zstd"),
+            (b"ok", "gzip"),
+            (b"ok", "gzip, gzip"),
+            (gzip.compress(b"cut off in the middle")[:20], "gzip"),
+        ],
+    )
     def test_what_cannot_be_unpacked_is_a_failure(self, serve: Serve, body: bytes, encoding: str) -> None:
         port = serve(answer(body, Content_Encoding=encoding))
         with pytest.raises(net.CallError, match="packed"):
@@ -315,35 +414,76 @@ class TestFetch:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         context.sni_callback = lambda connection, name, ctx: asked.append(name)
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                answer()(self)
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        class Quiet(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *args: Any) -> None:
-                pass
-
-        server = Quiet(("127.0.0.1", 0), Handler)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        monkeypatch.setattr(net, "_tls", lambda: ssl.create_default_context(cafile=str(certificate)))
+        server = Server(answer(), context)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        net._tls.cache_clear()
         names["shop.example"] = names["other.example"] = ["127.0.0.1"]
-        port = server.server_address[1]
         try:
-            assert net.fetch("GET", f"https://shop.example:{port}/", seconds=5).text == "ok"
+            assert net.fetch("GET", f"https://shop.example:{server.port}/", seconds=5).text == "ok"
             with pytest.raises(net.CallError) as raised:
-                net.fetch("GET", f"https://other.example:{port}/", seconds=5)
+                net.fetch("GET", f"https://other.example:{server.port}/", seconds=5)
         finally:
-            server.shutdown()
-            server.server_close()
+            net._tls.cache_clear()
+            server.close()
         assert asked == ["shop.example", "other.example"]
         assert raised.value.code == "CERTIFICATE_VERIFY_FAILED"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://a@127.0.0.1/", id="a user"),
+        pytest.param("http://8.8.8.8@127.0.0.1/", id="an address as user"),
+        pytest.param("http://127.0.0.1#@8.8.8.8/", id="an address as fragment"),
+        pytest.param("http://8.8.8.8\\@127.0.0.1/", id="a backslash"),
+        pytest.param("http://8.8.8.8:80\\@127.2.2.2:80/", id="a backslash and ports"),
+        pytest.param("http://1.1.1.1 &@2130706433# @3.3.3.3/", id="spaces"),
+        pytest.param("http://LOCALHOST/", id="upper case"),
+        pytest.param("http://127\u30020\u30020\u30021/", id="ideographic stops"),
+        pytest.param("http://0x7f.1/", id="hexadecimal"),
+        pytest.param("http://2130706433/", id="one number"),
+        pytest.param("http://[0:0:0:0:0:ffff:0a00:0001]/", id="long form, mapped"),
+        pytest.param("http://[::1]:80/", id="IPv6 with a port"),
+    ],
+)
+def test_no_spelling_of_a_url_leads_inside(url: str) -> None:
+    with pytest.raises(net.Blocked):
+        net.fetch("GET", url, seconds=5)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://\u2460\u2461\u2466.\u24ea.\u24ea.\u2460/", id="digits in circles"),
+        pytest.param("http://\uff11\uff12\uff17.0.0.1/", id="wide digits"),
+        pytest.param("http://0177.0.0.1/", id="octal"),
+        pytest.param("http://127.0.0.1./", id="a dot behind"),
+        pytest.param("http://[::1%25lo]/", id="a zone"),
+        pytest.param("http://%31%32%37.0.0.1/", id="escaped digits"),
+        pytest.param("http://localhost%2f/", id="an escaped slash"),
+        pytest.param("http://127.0.0.1:99999999999999999999/", id="a port that is none"),
+        pytest.param("http://127.0.0.1\r\nX: y/", id="a line break"),
+        pytest.param("http://nowhere.invalid/\ud800", id="half a character"),
+        pytest.param("http://" + "a" * 5000 + "/", id="a very long name"),
+    ],
+)
+def test_an_odd_url_is_a_failure_and_no_call(url: str) -> None:
+    with pytest.raises(net.CallError) as raised:
+        net.fetch("GET", url, seconds=5)
+    assert raised.value.code in ("ERR_BLOCKED", "ERR_INVALID_URL", "ENOTFOUND")
+    assert len(str(raised.value)) < 400
+
+
+def test_a_resolver_that_does_not_answer_cannot_stretch_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: answered.wait(10) and [])
+    began = time.monotonic()
+    try:
+        with pytest.raises(net.CallTimedOut):
+            net.fetch("GET", "http://shop.example/", seconds=0.3)
+    finally:
+        answered.set()
+    assert time.monotonic() - began < 1.5
 
 
 @pytest.mark.parametrize(
@@ -396,8 +536,3 @@ def _certificate(name: str, folder: Path) -> Path:
         + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return path
-
-
-def test_what_counts_as_inside_is_decided_by_the_standard_registry() -> None:
-    # Guards the one list kept by hand: it must stay outside what the registry already refuses.
-    assert all(ipaddress.ip_address(str(address)).is_global for address in net._METADATA)

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from workflows.options import WorkflowOptions
+from workflows.options import STRICT, WorkflowOptions
 
 pytestmark = pytest.mark.once
 
@@ -16,6 +16,8 @@ def test_defaults():
         "lane": "",
         "queue": "",
         "priority": 0,
+        "searchAttributes": {},
+        "sensitive": [],
     }
 
 
@@ -69,3 +71,47 @@ def test_refused(key, value):
     with pytest.raises(ValidationError) as raised:
         WorkflowOptions.model_validate({key: value})
     assert raised.value.errors()[0]["loc"][0] == key
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "path"),
+    [
+        ("timeout", -1, ()),
+        ("timeout", "5 min", ()),
+        ("timeout", True, ()),
+        ("timeout", 1500.9, ()),
+        ("timeout", float("inf"), ()),
+        ("stackLimit", 0, ()),
+        ("stackLimit", "2", ()),
+        ("retentionDays", True, ()),
+        ("priority", "5", ()),
+        ("priority", 10**9, ()),
+        ("deleteExecutionOnStatus", [1, 0], (1,)),
+        ("deleteExecutionOnStatus", [5], (0,)),
+        ("deleteExecutionOnStatus", ["1"], (0,)),
+        ("deleteExecutionOnStatus", [True], (0,)),
+        ("deleteExecutionOnStatus", 0, ()),
+    ],
+)
+def test_what_means_none_to_the_engine_is_refused_where_a_person_saves(key, value, path):
+    with pytest.raises(ValidationError) as raised:
+        WorkflowOptions.model_validate({key: value}, context=STRICT)
+    assert raised.value.errors()[0]["loc"] == (key, *path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "attribute"),
+    [
+        ("timeout", 0, "timeout"),
+        ("stackLimit", 100, "stack_limit"),
+        ("deleteExecutionOnStatus", [1, -6], "delete_execution_on_status"),
+        ("priority", 86_400, "priority"),
+    ],
+)
+def test_what_makes_sense_is_taken_from_a_person(key, value, attribute):
+    assert getattr(WorkflowOptions.model_validate({key: value}, context=STRICT), attribute) == value
+
+
+def test_null_leaves_a_key_out_for_a_person_too():
+    options = WorkflowOptions.model_validate({"timeout": None, "stackLimit": None}, context=STRICT)
+    assert (options.timeout, options.stack_limit) == (0, 1)

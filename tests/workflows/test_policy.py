@@ -61,8 +61,9 @@ def test_tries_again(retry, status, attempt, timed_out, again):
         ({"retry": {"statuses": [1]}}, ("retry", "statuses", 0)),
         ({"timeout": -5}, ("timeout",)),
         ({"onLost": "shrug"}, ("onLost",)),
-        ({"onError": "branch"}, ("onError",)),
-        ({"retries": 3}, ("retries",)),
+        ({"onError": "shrug"}, ("onError",)),
+        ({"retry": {"attempts": "3"}}, ("retry", "attempts")),
+        ({"timeout": True}, ("timeout",)),
     ],
 )
 def test_refused(raw, path):

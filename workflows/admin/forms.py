@@ -6,15 +6,20 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from workflows import jsoninput
 from workflows.errors import Invalid, SluiceError
+from workflows.history import LONGEST_REASON
 
 
 class JsonField(forms.JSONField):
-    """JSON in a text area, indented; empty is an empty object."""
+    """A JSON object in a text area, indented; empty is an empty one."""
 
     widget = forms.Textarea
+    #: Whether other JSON than an object will do.
+    any_value = False
 
     def __init__(self, **kwargs: Any) -> None:
         # A callable default would make Django keep a hidden copy of the text beside it.
@@ -27,11 +32,14 @@ class JsonField(forms.JSONField):
         if not isinstance(value, str) or not value.strip():
             return {}
         try:
-            return jsoninput.loads(value)
+            found = jsoninput.loads(value)
         except Invalid as error:
             sentence = f"{error.field}: {error}" if error.field else str(error)
             # Shown again as it was typed; otherwise Django would encode the text once more.
             raise ValidationError(sentence, code="invalid") from None
+        if not self.any_value and not isinstance(found, dict):
+            raise ValidationError(_("Give an object of keys and values."), code="invalid")
+        return found
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         return initial if self.disabled else _Typed(data or "")
@@ -44,6 +52,30 @@ class JsonField(forms.JSONField):
             return bool(self.to_python(data) != initial)
         except ValidationError:
             return True
+
+
+class ReasonField(forms.CharField):
+    """Why somebody does it; kept in the history."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        known = {
+            "label": _("Reason"),
+            "required": False,
+            "max_length": LONGEST_REASON,
+            "widget": forms.Textarea({"rows": 2, "class": "vLargeTextField"}),
+            "help_text": _("Kept in the history."),
+        }
+        super().__init__(**{**known, **kwargs})
+
+
+class ReasonForm(forms.Form):
+    """What a page asks before something is done for which there is no way back; valid once it was answered."""
+
+    reason = ReasonField()
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> "ReasonForm":
+        return cls(request.POST if "confirmed" in request.POST else None)
 
 
 class _Typed(str):

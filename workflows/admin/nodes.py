@@ -7,22 +7,27 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AdminTextInputWidget
-from django.db.models import JSONField, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from pydantic import ValidationError as PydanticError
 
 from workflows import editing
 from workflows.admin import schemas, tree
-from workflows.admin.base import STYLES, CappedPaginator, ModelAdmin, form_page, require
+from workflows.admin.base import OperationAdmin, form_page, require, shown_json
 from workflows.admin.forms import JsonField, OperationForm, pretty
+from workflows.admin.history import HistoryMixin
+from workflows.admin.trying import TryMixin
 from workflows.errors import SluiceError
 from workflows.graph import Graph, GraphNode
 from workflows.instructions import get_instruction, instructions
-from workflows.models import Node, Workflow
+from workflows.models import HistoryEntry, HistoryQuerySet, Node, Workflow
+from workflows.variables import Group, in_scope
+from workflows.visibility import visible, visible_nodes
 
 _EDITED = ("title", "config", "policy")
 _READ = ("title", "shown_config", "shown_policy")
@@ -93,7 +98,7 @@ class DeleteBranchForm(forms.Form):
             del self.fields["shift"]
 
 
-class NodeAdmin(ModelAdmin[Node]):
+class NodeAdmin(TryMixin, HistoryMixin, OperationAdmin[Node]):
     form = NodeForm
     list_display = ["id", "shown_title", "type", "key", "workflow_link"]
     list_display_links = ["id", "shown_title"]
@@ -103,17 +108,14 @@ class NodeAdmin(ModelAdmin[Node]):
     search_help_text = gettext_lazy("Id, key or title of the node; title or key of its workflow.")
     ordering = ["-id"]
     sortable_by = ["id", "type"]
-    paginator = CappedPaginator
-    show_full_result_count = False
     actions = None
-    formfield_overrides = {JSONField: {"form_class": JsonField}}
     change_form_template = "admin/workflows/node/change_form.html"
 
-    class Media:
-        css = STYLES
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
-        return super().get_queryset(request).select_related("workflow")
+        return visible_nodes(super().get_queryset(request), request.user).select_related("workflow")
+
+    def entries_of(self, row: Node) -> HistoryQuerySet:
+        return HistoryEntry.objects.of_node(row.workflow.key, row.key)
 
     @admin.display(description=gettext_lazy("title"))
     def shown_title(self, node: Node) -> str:
@@ -123,13 +125,9 @@ class NodeAdmin(ModelAdmin[Node]):
     def workflow_link(self, node: Node) -> str:
         return format_html('<a href="{}">{}</a>', self.workflow_url(node.workflow_id), node.workflow)
 
-    @admin.display(description=gettext_lazy("configuration"))
-    def shown_config(self, node: Node) -> str:
-        return format_html('<pre class="sluice-json">{}</pre>', pretty(node.config))
-
     @admin.display(description=gettext_lazy("policy"))
     def shown_policy(self, node: Node) -> str:
-        return format_html('<pre class="sluice-json">{}</pre>', pretty(node.policy))
+        return shown_json(node.policy)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -146,36 +144,19 @@ class NodeAdmin(ModelAdmin[Node]):
     def get_readonly_fields(self, request: HttpRequest, obj: Node | None = None) -> tuple[str, ...]:
         return ("key",) if self.has_change_permission(request, obj) else ("key", *_READ)
 
-    def get_form(self, request: HttpRequest, obj: Node | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
-        return type(form.__name__, (form,), {"by": request.user})
-
-    def save_model(self, request: HttpRequest, obj: Node, form: Any, change: Any) -> None:
-        """The form's operation has saved it."""
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
-        """A node has nothing related of its own."""
-
     def response_change(self, request: HttpRequest, obj: Node) -> HttpResponse:
         if "_continue" in request.POST:
             return super().response_change(request, obj)
         messages.success(request, _("Saved node “%s”.") % obj)
         return HttpResponseRedirect(self.workflow_url(obj.workflow_id))
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Node | None = None,
-    ) -> HttpResponse:
-        if obj is not None:
-            context.update(kind_context(obj.type), workflow_url=self.workflow_url(obj.workflow_id))
-            context.update(title=str(obj), subtitle=None)
-        context["show_save_and_add_another"] = False
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def page_context(self, request: HttpRequest, node: Node, /) -> dict[str, Any]:
+        return {
+            **kind_context(node.type),
+            "variables": _variables(node.workflow, node.upstream_id, node.branch_index),
+            "workflow_url": self.workflow_url(node.workflow_id),
+            "try_url": self.try_url(request, node),
+        }
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -194,7 +175,9 @@ class NodeAdmin(ModelAdmin[Node]):
     def add_page(self, request: HttpRequest, workflow_id: int) -> HttpResponse:
         """Without `?type=` a page to choose one; with it the form of the new node."""
         require(request, "workflows.add_node")
-        workflow = get_object_or_404(Workflow, pk=workflow_id)
+        workflow = get_object_or_404(visible(Workflow.objects.all(), request.user), pk=workflow_id)
+        if refusal := self._frozen(request, workflow):
+            return refusal
         kind = instructions().get(request.GET.get("type", ""))
         places = self._places(workflow)
         given = {"place": request.GET.get("place", "")}
@@ -215,13 +198,18 @@ class NodeAdmin(ModelAdmin[Node]):
             node = editing.add_node(workflow, type=kind.type, **values, by=request.user)
             return self._done(request, workflow, _("Added node “%s”.") % node)
 
+        place = tree.parse_place(form["place"].value()) if form["place"].value() != _NO_PLACE else None
+        known = _variables(workflow, place["upstream"], place["branch_index"]) if place else []
         return self._page(
-            request, workflow, _("Add a node: %s") % kind.title, form, run, _("Add node"), **kind_context(kind.type)
-        )
+            request, workflow, _("Add a node: %s") % kind.title, form, run, _("Add node"), variables=known,
+            try_url=self.try_new_url(workflow, kind), **kind_context(kind.type),
+        )  # fmt: skip
 
     def move_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         require(request, "workflows.change_node")
-        node = self._node(pk)
+        node = self._node(request, pk)
+        if refusal := self._frozen(request, node.workflow):
+            return refusal
         form = PlaceForm(request.POST or None, places=self._places(node.workflow, without=pk))
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:
@@ -232,7 +220,9 @@ class NodeAdmin(ModelAdmin[Node]):
 
     def copy_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         require(request, "workflows.add_node")
-        node = self._node(pk)
+        node = self._node(request, pk)
+        if refusal := self._frozen(request, node.workflow):
+            return refusal
         form = PlaceForm(request.POST or None, initial={"place": str(pk)}, places=self._places(node.workflow))
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:
@@ -247,7 +237,9 @@ class NodeAdmin(ModelAdmin[Node]):
         node = self.get_object(request, unquote(object_id))
         if node is None:
             raise Http404
-        place = self._graph(node.workflow).nodes[node.pk]
+        if refusal := self._frozen(request, node.workflow):
+            return refusal
+        place = _graph(node.workflow).nodes[node.pk]
         kept = _("Keep those of “%s”")
         filled = [(str(row.index), kept % row.label) for row in tree.branches(place) if row.filled]
         form = DeleteNodeForm(request.POST if request.method == "POST" else None, branches=filled)
@@ -261,8 +253,10 @@ class NodeAdmin(ModelAdmin[Node]):
 
     def delete_branch_page(self, request: HttpRequest, pk: int, index: int) -> HttpResponse:
         require(request, "workflows.delete_node")
-        node = self._node(pk)
-        place = self._graph(node.workflow).nodes[pk]
+        node = self._node(request, pk)
+        if refusal := self._frozen(request, node.workflow):
+            return refusal
+        place = _graph(node.workflow).nodes[pk]
         label = next((row.label for row in tree.branches(place) if row.index == index), index)
         # Only kinds whose branches are numbered in a row can close a gap.
         shifts = getattr(instructions().get(node.type), "shifts", False)
@@ -279,21 +273,27 @@ class NodeAdmin(ModelAdmin[Node]):
     def workflow_url(self, pk: int) -> str:
         return reverse("admin:workflows_workflow_change", args=[pk], current_app=self.admin_site.name)
 
-    def _node(self, pk: int) -> Node:
-        return get_object_or_404(Node.objects.select_related("workflow"), pk=pk)
+    def _frozen(self, request: HttpRequest, workflow: Workflow) -> HttpResponse | None:
+        """To the version's page with what to do instead, before anybody fills in a form for nothing."""
+        try:
+            editing.refuse_frozen(workflow)
+        except SluiceError as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(self.workflow_url(workflow.pk))
+        return None
 
-    def _graph(self, workflow: Workflow) -> Graph:
-        return Graph(workflow, Node.objects.filter(workflow=workflow))
+    def _node(self, request: HttpRequest, pk: int) -> Node:
+        return get_object_or_404(self.get_queryset(request), pk=pk)
 
     def _places(self, workflow: Workflow, without: int | None = None) -> list[tuple[str, str]]:
         try:
-            graph = self._graph(workflow)
+            graph = _graph(workflow)
         except SluiceError as error:
             raise Http404(str(error)) from None
         return tree.places(graph, graph.nodes[without] if without else None)
 
     def _done(self, request: HttpRequest, workflow: Workflow, sentence: str) -> HttpResponse:
-        self.log_change(request, workflow, sentence)  # type: ignore[arg-type]
+        self.log_change(request, workflow, sentence)
         messages.success(request, sentence)
         return HttpResponseRedirect(self.workflow_url(workflow.pk))
 
@@ -313,13 +313,26 @@ class NodeAdmin(ModelAdmin[Node]):
         )  # fmt: skip
 
 
+def _graph(workflow: Workflow) -> Graph:
+    return Graph(workflow, Node.objects.filter(workflow=workflow))
+
+
+def _variables(workflow: Workflow, upstream: int | None, branch: int | None) -> list[Group]:
+    """What a node may name at this place; nothing where the nodes form no tree."""
+    try:
+        nodes = _graph(workflow).nodes
+    except (SluiceError, PydanticError):
+        return []
+    return in_scope(workflow, nodes.get(upstream) if upstream is not None else None, branch=branch)
+
+
 def _never(cleaned: Mapping[str, Any]) -> HttpResponse:
     raise Http404
 
 
 def _names(place: GraphNode, index: int) -> list[str]:
     """The nodes of a branch, those in their own branches as well."""
-    head = place.branches.get(index)
+    head = place.heads.get(index)
     if head is None:
         return []
     found = [inner for node in head.line() for inner in (node, *node.below())]

@@ -10,6 +10,7 @@ from workflows.admin.forms import pretty
 from workflows.collections import reference, usable_models
 from workflows.triggers.base import Trigger
 from workflows.triggers.collection import CollectionConfig
+from workflows.triggers.schedule import ScheduleConfig
 
 _EMPTY: dict[str, Any] = {
     "string": "",
@@ -21,6 +22,7 @@ _EMPTY: dict[str, Any] = {
     "null": None,
 }
 _DEPTH = 4
+_EVERY_MORNING = {"startsOn": "2024-01-01T00:00:00", "repeat": "0 9 * * *", "endsOn": None}
 
 
 def schema(config: type[BaseModel]) -> dict[str, Any]:
@@ -38,6 +40,8 @@ def skeleton(config: type[BaseModel]) -> dict[str, Any]:
 def trigger_example(kind: Trigger[Any]) -> tuple[str, str]:
     """(JSON, what its numbers mean) of a configuration that works in this project."""
     example = skeleton(kind.Config)
+    if issubclass(kind.Config, ScheduleConfig):
+        return pretty(example | _EVERY_MORNING), _("mode is 0 for set times, 1 for a date of each row of a collection.")
     if not issubclass(kind.Config, CollectionConfig):
         return pretty(example), ""
     own = [model for model in usable_models() if not model.__module__.startswith("django.")]

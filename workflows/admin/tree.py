@@ -6,9 +6,11 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from pydantic import ValidationError as PydanticError
 
 from workflows.errors import SluiceError
 from workflows.graph import Graph, GraphNode
+from workflows.policy import ERROR_BRANCH
 
 #: Deeper rows are not indented further; their level is told in words as well.
 _DEEPEST = 20
@@ -56,7 +58,7 @@ def rows(graph: Graph) -> Iterator[Row]:
         row = stack.pop()
         yield row
         if row.index is not None:
-            head = row.node.branches.get(row.index)
+            head = row.node.heads.get(row.index)
             if head is not None:
                 stack.append(Row(row.depth + 1, head))
             continue
@@ -78,7 +80,18 @@ def branches(node: GraphNode, depth: int = 0) -> list[Row]:
     found = [Row(depth, node, label, index, index in node.branches) for index, label in labels.items()]
     if declared is None:
         found.append(Row(depth, node, _("New branch"), max(node.branches, default=0) + 1, new=True))
+    if node.error_head is not None or _branches_on_error(node):
+        filled = node.error_head is not None
+        label = _("On error") if _branches_on_error(node) else _("On error (its policy does not lead here)")
+        found.append(Row(depth, node, label, ERROR_BRANCH, filled))
     return found
+
+
+def _branches_on_error(node: GraphNode) -> bool:
+    try:
+        return node.policy.on_error == "branch"
+    except PydanticError:
+        return False
 
 
 def places(graph: Graph, without: GraphNode | None = None) -> list[tuple[str, str]]:

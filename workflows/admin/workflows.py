@@ -8,12 +8,12 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, JSONField, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 from pydantic import ValidationError
@@ -21,21 +21,24 @@ from pydantic import ValidationError
 from workflows import registries, versions
 from workflows.admin import schemas, tree
 from workflows.admin.base import (
-    STYLES,
-    CappedPaginator,
-    ModelAdmin,
+    OperationAdmin,
     badge,
+    chosen,
     confirm_page,
     page_of_site,
     post_page,
     require,
+    shown_json,
 )
-from workflows.admin.forms import JsonField, OperationForm, pretty
+from workflows.admin.forms import OperationForm, ReasonForm
+from workflows.admin.history import HistoryMixin
 from workflows.admin.lists import CurrentFilter, TypeFilter
 from workflows.errors import SluiceError
 from workflows.graph import Graph
-from workflows.models import Node, Workflow
+from workflows.models import HistoryEntry, HistoryQuerySet, Node, Workflow
+from workflows.templatetags.sluice import moment
 from workflows.triggers import triggers
+from workflows.visibility import visible
 
 
 class WorkflowForm(OperationForm):
@@ -45,7 +48,7 @@ class WorkflowForm(OperationForm):
         return versions.change_workflow(Workflow.objects.get(pk=self.instance.pk), by=self.by, **self.changed())
 
 
-class WorkflowAdmin(ModelAdmin[Workflow]):
+class WorkflowAdmin(HistoryMixin, OperationAdmin[Workflow]):
     form = WorkflowForm
     list_display = [
         "title",
@@ -59,22 +62,24 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
     search_fields = ["id__exact", "title", "name", "key__exact"]
     search_help_text = gettext_lazy("Id, title, name or key.")
     ordering = ["-id"]
-    paginator = CappedPaginator
-    show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     actions = ["enable_selected", "disable_selected", "revise_selected", "copy_selected", "remove_selected"]
-    formfield_overrides = {JSONField: {"form_class": JsonField}}
     change_form_template = "admin/workflows/workflow/change_form.html"
 
-    class Media:
-        css = STYLES
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Workflow]:
+        return visible(super().get_queryset(request), request.user)
+
+    def entries_of(self, row: Workflow) -> HistoryQuerySet:
+        return HistoryEntry.objects.of_workflow(row.key)
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
         shown = list(changelist.result_list)
         executed = versions.executed([workflow.pk for workflow in shown])
+        tools = [tool for tool in registries.workflow_tools(request.user) if tool.of_count]
         for workflow in shown:
             workflow.executed = executed.get(workflow.pk, 0)
+            workflow.executed_url = tools[0].url(workflow, self.admin_site.name) if tools else None
         changelist.result_list = shown
         return changelist
 
@@ -99,15 +104,25 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
 
     @admin.display(description=gettext_lazy("updated"), ordering="updated_at")
     def shown_updated(self, workflow: Workflow) -> str:
-        local = timezone.localtime(workflow.updated_at)
-        return format_html('<time datetime="{}">{}</time>', local.isoformat(), f"{local:%Y-%m-%d %H:%M}")
+        return moment(workflow.updated_at)
+
+    @admin.display(description=gettext_lazy("created at"))
+    def shown_created(self, workflow: Workflow) -> str:
+        return moment(workflow.created_at)
+
+    @admin.display(description=gettext_lazy("frozen at"))
+    def shown_frozen(self, workflow: Workflow) -> str:
+        return moment(workflow.frozen_at)
 
     @admin.display(description=pgettext_lazy("count", "executions"))
-    def executed(self, workflow: Workflow) -> int:
-        return workflow.executed  # type: ignore[attr-defined, no-any-return]
+    def executed(self, workflow: Workflow) -> Any:
+        count, url = workflow.executed, workflow.executed_url  # type: ignore[attr-defined]
+        return format_html('<a href="{}">{}</a>', url, count) if url else count
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions: dict[str, Any] = super().get_actions(request)
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
+        # Django names a location from 6.1 on, and asks for those of the list unless one is given.
+        located = {} if action_location is None else {"action_location": action_location}
+        actions: dict[str, Any] = super().get_actions(request, **located)
         # Django's own would go past `versions`.
         actions.pop("delete_selected", None)
         for tool in registries.workflow_tools(request.user):
@@ -117,9 +132,9 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
 
     def _open_tool(self, tool: registries.WorkflowTool) -> Callable[..., HttpResponse | None]:
         def run(_admin: Any, request: HttpRequest, queryset: QuerySet[Workflow]) -> HttpResponse | None:
-            chosen = list(queryset[:2])
-            if len(chosen) == 1:
-                return HttpResponseRedirect(tool.url(chosen[0], self.admin_site.name))
+            some = list(chosen(request, self.get_queryset(request), queryset)[:2])
+            if len(some) == 1:
+                return HttpResponseRedirect(tool.url(some[0], self.admin_site.name))
             messages.error(request, _("“%s” takes one workflow; select one.") % tool.title)
             return None
 
@@ -145,14 +160,15 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
 
     @admin.action(description=gettext_lazy("Delete"), permissions=["delete"])
     def remove_selected(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> HttpResponse | None:
-        return self._confirm_removal(request, queryset, action="remove_selected")
+        rows = chosen(request, self.get_queryset(request), queryset)
+        return self._confirm_removal(request, rows, action="remove_selected")
 
     def _each(
         self, request: HttpRequest, queryset: QuerySet[Workflow], operate: Callable[[Workflow], Any], done: str
     ) -> None:
         """Does it with each, and tells what was done and what was refused and why."""
         good = []
-        for workflow in queryset:
+        for workflow in chosen(request, self.get_queryset(request), queryset):
             try:
                 operate(workflow)
             except SluiceError as error:
@@ -186,15 +202,11 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
 
     @admin.display(description=gettext_lazy("trigger configuration"))
     def shown_config(self, workflow: Workflow) -> str:
-        return format_html('<pre class="sluice-json">{}</pre>', pretty(workflow.config))
+        return shown_json(workflow.config)
 
     @admin.display(description=gettext_lazy("options"))
     def shown_options(self, workflow: Workflow) -> str:
-        return format_html('<pre class="sluice-json">{}</pre>', pretty(workflow.options))
-
-    def get_form(self, request: HttpRequest, obj: Workflow | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
-        return type(form.__name__, (form,), {"by": request.user})
+        return shown_json(workflow.options)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "type":
@@ -206,37 +218,16 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
         # Boxes say what is chosen without a script, and take any text that is no id for an error.
         return super().formfield_for_manytomany(db_field, request, **{**kwargs, "widget": forms.CheckboxSelectMultiple})
 
-    def save_model(self, request: HttpRequest, obj: Workflow, form: Any, change: Any) -> None:
-        """The form's operation has saved it."""
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
-        """Categories were saved with it."""
-
     def response_add(self, request: HttpRequest, obj: Workflow, post_url_continue: str | None = None) -> HttpResponse:
         if "_addanother" in request.POST:
             return super().response_add(request, obj, post_url_continue)
         messages.success(request, _("Added workflow “%s”. Add its nodes below, then enable it.") % obj)
         return HttpResponseRedirect(self.page_url(obj.pk))
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Workflow | None = None,
-    ) -> HttpResponse:
-        if obj is None:
-            context["kinds"] = [(kind, *schemas.trigger_example(kind)) for kind in triggers().values()]
-        else:
-            # A form that was refused has left its values on `obj`.
-            workflow = obj if request.method == "GET" else Workflow.objects.get(pk=obj.pk)
-            context.update(self._page_context(request, workflow), title=str(workflow), subtitle=None)
-            context["show_save_and_add_another"] = False
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def new_context(self, request: HttpRequest) -> dict[str, Any]:
+        return {"kinds": [(kind, *schemas.trigger_example(kind)) for kind in triggers().values()]}
 
-    def _page_context(self, request: HttpRequest, workflow: Workflow) -> dict[str, Any]:
+    def page_context(self, request: HttpRequest, workflow: Workflow, /) -> dict[str, Any]:
         known: dict[str, Any] = {"workflow": workflow, "enabled_badge": enabled_badge(workflow)}
         try:
             found = tree.rows(Graph(workflow, Node.objects.filter(workflow=workflow)))
@@ -245,9 +236,11 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
             known["tree_error"] = str(error)
         may = request.user.has_perm
         known["may"] = {name: may(f"workflows.{name}") and not workflow.frozen for name in _NODE_PERMISSIONS}
-        known["versions"] = Workflow.objects.filter(key=workflow.key).order_by("-version")[:_VERSIONS]
+        versions_of_it = visible(Workflow.objects.filter(key=workflow.key), request.user)
+        known["versions"] = versions_of_it.order_by("-version")[:_VERSIONS]
         known["executed"] = versions.executed([workflow.pk])[workflow.pk]
         site = self.admin_site.name
+        known["parts"] = registries.workflow_parts(workflow, request.user)
         known["tools"] = [(tool.title, tool.url(workflow, site)) for tool in registries.workflow_tools(request.user)]
         return known
 
@@ -287,7 +280,7 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
         self, request: HttpRequest, pk: int, permission: str, operate: Callable[..., Workflow], done: str
     ) -> HttpResponse:
         require(request, permission)
-        workflow = get_object_or_404(Workflow, pk=pk)
+        workflow = get_object_or_404(visible(Workflow.objects.all(), request.user), pk=pk)
 
         def run() -> tuple[str, str]:
             result = operate(workflow, by=request.user)
@@ -298,7 +291,8 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
 
     def compare_page(self, request: HttpRequest, pk: int, other: int) -> HttpResponse:
         require(request, "workflows.view_workflow")
-        first, second = (get_object_or_404(Workflow, pk=which) for which in sorted((pk, other)))
+        seen = visible(Workflow.objects.all(), request.user)
+        first, second = (get_object_or_404(seen, pk=which) for which in sorted((pk, other)))
         context: dict[str, Any] = {"first": first, "second": second}
         try:
             context["comparison"] = versions.compare(first, second)
@@ -322,16 +316,20 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
         self, request: HttpRequest, queryset: QuerySet[Workflow], action: str = ""
     ) -> HttpResponse | None:
         """Asks first, telling what goes along; None once it is done."""
-        chosen = list(queryset)
-        if "confirmed" in request.POST:
-            deleted = versions.delete(chosen, by=request.user)
-            for workflow in chosen:
+        rows = list(queryset)
+        form = ReasonForm.of(request)
+        if form.is_valid():
+            deleted = versions.delete(rows, by=request.user, reason=form.cleaned_data["reason"])
+            for workflow in rows:
                 self.log_deletions(request, [workflow])  # type: ignore[arg-type]
-            sentence = ngettext("Deleted %d version.", "Deleted %d versions.", deleted)
-            messages.success(request, sentence % deleted)
+            sentence = ngettext(
+                "Deleted %(count)d version of: %(titles)s.", "Deleted %(count)d versions of: %(titles)s.", deleted
+            )
+            titles = ", ".join(dict.fromkeys(f"“{workflow.title or workflow.key}”" for workflow in rows))
+            messages.success(request, sentence % {"count": deleted, "titles": Truncator(titles).chars(_TOLD)})
             return None
-        whole = {workflow.key for workflow in chosen if workflow.current}
-        going = Workflow.objects.filter(Q(key__in=whole) | Q(pk__in=[workflow.pk for workflow in chosen]))
+        whole = {workflow.key for workflow in rows if workflow.current}
+        going = Workflow.objects.filter(Q(key__in=whole) | Q(pk__in=[workflow.pk for workflow in rows]))
         counts = going.aggregate(versions=Count("pk", distinct=True), nodes=Count("nodes"))
         sentences = [
             ngettext("%d version goes,", "%d versions go,", counts["versions"]) % counts["versions"]
@@ -343,16 +341,19 @@ class WorkflowAdmin(ModelAdmin[Workflow]):
             site=self.admin_site,
             model=Workflow,
             title=_("Delete workflows?"),
-            names=[str(workflow) for workflow in chosen],
+            names=[str(workflow) for workflow in rows],
             sentences=sentences,
-            selected=[workflow.pk for workflow in chosen],
+            selected=[workflow.pk for workflow in rows],
             action=action,
             submit=_("Delete"),
+            form=form,
         )
 
 
-_RECORD = ("key", "version", "shown_current", "frozen_at", "created_at", "updated_at")
+_RECORD = ("key", "version", "shown_current", "shown_frozen", "shown_created", "shown_updated")
 _NODE_PERMISSIONS = ("add_node", "change_node", "delete_node")
+#: Characters of titles that a message shows.
+_TOLD = 300
 #: The newest versions listed on a page.
 _VERSIONS = 20
 

@@ -3,35 +3,35 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler, set_rollback
 
-from workflows.errors import Invalid, SluiceError
+from workflows.api.parsers import TooLarge
+from workflows.errors import SluiceError, entries, entry
 
 
 def handle(error: Exception, context: Any) -> Response | None:
     """The answer to an error, or None for a defect. Set on our own views, so that a host's setting stays untouched."""
     if isinstance(error, SluiceError):
         set_rollback()
-        return Response({"errors": list(_of_sluice(error))}, status=error.status)
+        return Response({"errors": entries(error)}, status=error.status)
     if isinstance(error, DjangoValidationError):
         error = exceptions.ValidationError(_detail_of(error))
+    elif isinstance(error, RequestDataTooBig):
+        error = TooLarge()
+    elif isinstance(error, SuspiciousOperation):
+        # Django's own bounds of forms: too many fields or files.
+        error = exceptions.ParseError(_("The form can't be read: %s") % error)
     response = exception_handler(error, context)
     if response is not None:
         detail = error.detail if isinstance(error, exceptions.APIException) else response.data["detail"]
         response.data = {"errors": list(_flatten(detail))}
     return response
-
-
-def _of_sluice(error: SluiceError) -> Iterator[dict[str, Any]]:
-    found = error.errors if isinstance(error, Invalid) else {}
-    for path, message in found.items():
-        yield _entry(path, error.code, message)
-    if not found:
-        yield _entry(error.field, error.code, error.message)
 
 
 def _detail_of(error: DjangoValidationError) -> Any:
@@ -48,8 +48,4 @@ def _flatten(detail: Any, path: str = "") -> Iterator[dict[str, Any]]:
         for index, value in enumerate(detail):
             yield from _flatten(value, path if isinstance(value, str) else f"{path}.{index}" if path else str(index))
     else:
-        yield _entry(path, getattr(detail, "code", None) or "invalid", detail)
-
-
-def _entry(field: str | None, code: str, message: Any) -> dict[str, Any]:
-    return {"field": field or None, "code": code, "message": str(message)}
+        yield entry(path, getattr(detail, "code", None) or "invalid", detail)

@@ -2,7 +2,10 @@
 
 import django_filters  # type: ignore[import-untyped]
 
-from workflows.api.filters import FlagFilter, StrictFilterSet, ids, since, texts, until
+from workflows.instructions import instructions
+from workflows.listing.filters import FlagFilter, StrictFilterSet, ids, kinds, since, texts, until
+from workflows.models import Node, Workflow
+from workflows.triggers import triggers
 
 
 class WorkflowFilter(StrictFilterSet):
@@ -10,7 +13,7 @@ class WorkflowFilter(StrictFilterSet):
     key = texts("key")
     name = texts("name")
     title = django_filters.CharFilter(field_name="title", lookup_expr="icontains", max_length=255)
-    type = texts("type")
+    type = kinds("type", triggers, Workflow)
     enabled = FlagFilter(field_name="enabled")
     current = FlagFilter(field_name="current")
     sync = FlagFilter(field_name="sync")
@@ -25,7 +28,7 @@ class NodeFilter(StrictFilterSet):
     id = ids("pk")
     workflow = ids("workflow")
     key = texts("key")
-    type = texts("type")
+    type = kinds("type", instructions, Node)
     title = django_filters.CharFilter(field_name="title", lookup_expr="icontains", max_length=255)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -16,4 +17,11 @@ class ActionPermission(BasePermission):
         if view.action in ("metadata", None):
             return True
         permission = view.permissions.get(view.action)
-        return permission is not None and request.user.has_perm(permission)
+        if permission is None:
+            return False
+        self.message = lacking(permission)
+        return request.user.has_perm(permission)
+
+
+def lacking(permission: str) -> str:
+    return _("For this you need the permission %s.") % permission

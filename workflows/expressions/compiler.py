@@ -1,5 +1,7 @@
 """From a tree to Python closures; `eval` and `compile` have no part in it."""
 
+import math
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,14 +12,40 @@ from workflows.expressions.errors import ExpressionError
 from workflows.expressions.functions import library
 from workflows.expressions.functions.registry import Function
 from workflows.expressions.limits import LIST_LIMIT, TEXT_LIMIT, Meter
+from workflows.expressions.mathoperators import COSTS, divide
 from workflows.expressions.operators import OPERATIONS, UNARY, Operation, shown
-from workflows.expressions.parser import Call, Chain, Choice, Expr, Index, ListOf, Literal, Name, Placeholder, Unary
 from workflows.expressions.paths import Getter, Scope, compile_path, step
-from workflows.expressions.values import truthy
+from workflows.expressions.quantities import named
+from workflows.expressions.tree import (
+    Call,
+    Chain,
+    Choice,
+    Expr,
+    Index,
+    ListOf,
+    Literal,
+    Name,
+    ObjectOf,
+    Percent,
+    Placeholder,
+    Unary,
+)
+from workflows.expressions.values import rounded, truthy
 
 #: What a function's arguments may make it raise without being a defect of it.
 _MISFITS = (ArithmeticError, ValueError, TypeError, LookupError)
-_CONSTANTS = {"pi": 3.141592653589793, "tau": 6.283185307179586, "e": 2.718281828459045}
+_CONSTANTS = {
+    "pi": math.pi,
+    "tau": math.tau,
+    "e": math.e,
+    "phi": (1 + math.sqrt(5)) / 2,
+    "ln2": math.log(2),
+    "ln10": math.log(10),
+    "log2e": math.log2(math.e),
+    "log10e": math.log10(math.e),
+    "sqrt2": math.sqrt(2),
+    "sqrt1_2": math.sqrt(0.5),
+}
 
 
 def compile_tree(tree: Expr, dialect: Dialect) -> Getter:
@@ -28,15 +56,19 @@ def compile_tree(tree: Expr, dialect: Dialect) -> Getter:
         case Placeholder():
             return compile_path(tree.path, tree.default)
         case Name():
-            return _name(tree)
+            return _name(tree, dialect)
         case Unary():
             return _unary(tree, compile_tree(tree.operand, dialect))
         case Chain():
             return _chain(tree, dialect)
+        case Percent():
+            return _binary(compile_tree(tree.operand, dialect), divide, tree.position, _literal(100))
         case Choice():
             return _choice(*(compile_tree(item, dialect) for item in (tree.condition, tree.yes, tree.no)))
         case ListOf():
             return _list([compile_tree(item, dialect) for item in tree.items])
+        case ObjectOf():
+            return _object(tree.keys, [compile_tree(item, dialect) for item in tree.values])
         case Index():
             return _index(tree, dialect)
         case Call():
@@ -48,9 +80,12 @@ def _literal(value: Any) -> Getter:
     return lambda scope, meter: value
 
 
-def _name(tree: Name) -> Getter:
+def _name(tree: Name, dialect: Dialect) -> Getter:
     if tree.name.lower() in _CONSTANTS:
         return _literal(_CONSTANTS[tree.name.lower()])
+    unit = named(tree.name) if dialect.mathematical else None
+    if unit is not None:
+        return _literal(unit)
     raise ExpressionError(
         _("Unknown name %(name)s; values are written {{path}} and texts in quotes.") % {"name": tree.name[:40]},
         position=tree.position,
@@ -77,6 +112,20 @@ def _choice(condition: Getter, yes: Getter, no: Getter) -> Getter:
 def _list(items: list[Getter]) -> Getter:
     def evaluate(scope: Scope, meter: Meter) -> list[Any]:
         return [item(scope, meter) for item in items]
+
+    return evaluate
+
+
+def _object(keys: list[str], values: list[Getter]) -> Getter:
+    pairs = list(zip(keys, values, strict=True))
+
+    def evaluate(scope: Scope, meter: Meter) -> dict[str, Any]:
+        made = {}
+        for key, value in pairs:
+            found = value(scope, meter)
+            meter.weigh(found)
+            made[key] = rounded(found)
+        return made
 
     return evaluate
 
@@ -144,10 +193,12 @@ def _until(operation: str, operands: list[Getter]) -> Getter:
 
 def _apply(operation: Operation, a: Any, b: Any, meter: Meter) -> Any:
     # Numbers cost nothing worth counting; only texts and lists can be large.
-    if type(a) not in _NUMBERS:
-        meter.weigh(a)
-    if type(b) not in _NUMBERS:
-        meter.weigh(b)
+    if type(a) in _NUMBERS and type(b) in _NUMBERS:
+        return operation(a, b)
+    meter.weigh(a)
+    meter.weigh(b)
+    if (type(a) is list or type(b) is list) and operation in COSTS:
+        meter.charge(COSTS[operation](a, b))
     return operation(a, b)
 
 
@@ -194,26 +245,54 @@ def _all_comparisons(first: Getter, steps: list[tuple[Operation, int, Getter]]) 
 
 
 def _index(tree: Index, dialect: Dialect) -> Getter:
-    whole, index = compile_tree(tree.whole, dialect), compile_tree(tree.index, dialect)
+    whole = compile_tree(tree.whole, dialect)
+    indexes = [index if index is None else compile_tree(index, dialect) for index in tree.indexes]
     first = dialect.first_index
+    if len(indexes) == 1 and indexes[0] is not None:
+        index = indexes[0]
+        return lambda scope, meter: item_at(whole(scope, meter), index(scope, meter), first, meter)
 
     def evaluate(scope: Scope, meter: Meter) -> Any:
-        return item_at(whole(scope, meter), index(scope, meter), first)
+        return _part(whole(scope, meter), [index and index(scope, meter) for index in indexes], first, meter)
 
     return evaluate
 
 
-def item_at(whole: Any, index: Any, first: int) -> Any:
-    """The item of a list or character of a text (counted from `first`), or the value of an object's key; else None."""
+def item_at(whole: Any, index: Any, first: int, meter: Meter) -> Any:
+    """The item of a list or character of a text (counted from `first`), or the value of an object's key; else None.
+
+    A list of indexes gives a list of items.
+    """
     if isinstance(index, float) and index.is_integer():
         index = int(index)
     if isinstance(index, str):
-        return step(whole, index)
+        return step(whole, index, meter)
     if type(index) is int:
         if isinstance(whole, list | tuple | str):
             return whole[index - first] if first <= index < len(whole) + first else None
-        return step(whole, str(index)) if abs(index) < 10**15 else None
+        return step(whole, str(index), meter) if abs(index) < 10**15 else None
+    if isinstance(index, list | tuple):
+        meter.items(len(index))
+        found = [item_at(whole, each, first, meter) for each in index if not isinstance(each, list | tuple)]
+        return "".join(filter(None, found)) if isinstance(whole, str) else found
     return None
+
+
+def _part(whole: Any, indexes: list[Any], first: int, meter: Meter) -> Any:
+    """What the indexes choose of a matrix, dimension by dimension; None chooses all, a list of indexes several."""
+    if not indexes:
+        return whole
+    own, *inner = indexes
+    if own is None:
+        found = list(whole) if isinstance(whole, list | tuple) else []
+    elif isinstance(own, list | tuple):
+        found = item_at(whole, own, first, meter)
+    else:
+        return _part(item_at(whole, own, first, meter), inner, first, meter)
+    if not inner:
+        return found
+    meter.charge(len(found))
+    return [_part(row, inner, first, meter) for row in found]
 
 
 def _call(tree: Call, dialect: Dialect) -> Getter:
@@ -244,7 +323,7 @@ def _unknown(tree: Call, dialect: Dialect) -> ExpressionError:
 
 def _eager(tree: Call, found: Function, arguments: list[Getter]) -> Getter:
     call, metered, position, name = found.call, found.metered, tree.position, tree.name
-    charge = _charge_outside if found.shallow else _charge_all
+    charge = _charge_outside if found.shallow else _charge_all(found.weight)
     assert call is not None
 
     def evaluate(scope: Scope, meter: Meter) -> Any:
@@ -269,10 +348,16 @@ def _eager(tree: Call, found: Function, arguments: list[Getter]) -> Getter:
     return evaluate
 
 
-def _charge_all(values: list[Any], meter: Meter) -> None:
-    meter.charge(1)
-    for value in values:
-        meter.weigh(value)
+def _charge_all(weight: int) -> Callable[[list[Any], Meter], None]:
+    def charge(values: list[Any], meter: Meter) -> None:
+        before = meter.left
+        meter.charge(1)
+        for value in values:
+            meter.weigh(value)
+        if weight > 1:
+            meter.charge((weight - 1) * (before - meter.left))
+
+    return charge
 
 
 def _charge_outside(values: list[Any], meter: Meter) -> None:

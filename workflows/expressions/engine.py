@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from workflows.expressions import cel
 from workflows.expressions.compiler import compile_tree
 from workflows.expressions.dialects import FORMULA, MATH, Dialect
 from workflows.expressions.errors import ExpressionError
@@ -13,6 +14,8 @@ from workflows.expressions.limits import Meter
 from workflows.expressions.parser import parse
 from workflows.expressions.paths import PLACEHOLDER, Getter, Scope, node_key, split_placeholder
 from workflows.expressions.templates import join_parts, text_parts
+from workflows.expressions.tree import Placeholder
+from workflows.expressions.values import rounded
 
 DEFAULT_ENGINE = "math.js"
 
@@ -41,7 +44,7 @@ class Expression:
 
 
 def compile_expression(engine: str, text: str) -> Expression:
-    """Compiles for "math.js" (also for ""), "formula.js" or "string". An empty text's value is null.
+    """Compiles for "math.js" (also for ""), "formula.js", "string" or "cel". An empty text's value is null.
 
     Raises `ExpressionError` with `position`; for a syntax error its text starts with "SyntaxError: ".
     """
@@ -78,35 +81,34 @@ def _node_keys(text: str) -> frozenset[str]:
 
 
 def _language(dialect: Dialect) -> Callable[[str], Getter]:
-    return lambda text: compile_tree(parse(text, dialect), dialect)
+    def compile_text(text: str) -> Getter:
+        tree = parse(text, dialect)
+        getter = compile_tree(tree, dialect)
+        return getter if isinstance(tree, Placeholder) else _bounded(getter)
+
+    return compile_text
+
+
+def _bounded(getter: Getter) -> Getter:
+    """The same list may stand in a result a thousand times, so what is made is looked at, too."""
+
+    def evaluate(scope: Scope, meter: Meter) -> Any:
+        value = getter(scope, meter)
+        if isinstance(value, list | dict):
+            Meter().weigh(value)
+        return value
+
+    return evaluate
 
 
 def _string(text: str) -> Getter:
     parts, _keys = text_parts(text)
-    return lambda scope, meter: join_parts(parts, scope)
+    return lambda scope, meter: join_parts(parts, scope, meter)
 
 
 _engines: dict[str, Callable[[str], Getter]] = {
     MATH.name: _language(MATH),
     FORMULA.name: _language(FORMULA),
     "string": _string,
+    cel.NAME: cel.compile_cel,
 }
-
-
-def rounded(value: Any) -> Any:
-    """The value with its numbers, also those in lists, rounded to 9 decimals."""
-    kind = type(value)
-    if kind is bool or kind is str or kind is int or value is None:
-        return value
-    if kind is float:
-        return _rounded_float(value)
-    if kind is list:
-        return [rounded(item) for item in value]
-    return value
-
-
-def _rounded_float(value: float) -> int | float | None:
-    if value != value or value in (float("inf"), float("-inf")):
-        return None
-    short = round(value, 9)
-    return int(short) if short.is_integer() and abs(short) < 1 << 53 else short

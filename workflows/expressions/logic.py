@@ -6,14 +6,14 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from workflows.expressions.errors import ExpressionError
-from workflows.expressions.limits import DEPTH_LIMIT
+from workflows.expressions.limits import DEPTH_LIMIT, Meter
 from workflows.expressions.operators import OPERATIONS
 from workflows.expressions.paths import Scope
 from workflows.expressions.templates import Template, compile_template
 from workflows.expressions.values import contains, ends_with, equal, starts_with
 
 Calculator = Callable[[Any, Any], bool]
-_Test = Callable[[Scope], bool]
+_Test = Callable[[Scope, Meter], bool]
 
 
 _calculators: dict[str, Calculator] = {
@@ -55,9 +55,9 @@ class Logic:
         self.node_keys = template.node_keys
 
     def evaluate(self, scope: Scope) -> bool:
-        """Whether the tree holds. Raises `ExpressionError` where an operand can't be rendered."""
+        """Whether the tree holds. Raises `ExpressionError` where a budget is used up."""
         try:
-            return self._test(scope)
+            return self._test(scope, Meter())
         except RecursionError:
             raise ExpressionError(_("The values are nested too deeply to be compared.")) from None
 
@@ -88,7 +88,7 @@ def _compile(tree: Any, path: str, depth: int) -> _Test:
     return _compile_comparison(str(name), operands, path)
 
 
-def _holds(scope: Scope) -> bool:
+def _holds(scope: Scope, meter: Meter) -> bool:
     return True
 
 
@@ -101,8 +101,8 @@ def _compile_group(group: Mapping[str, Any], path: str, depth: int) -> _Test:
     if kind not in ("and", "or"):
         raise ExpressionError(_('A group\'s type is "and" or "or", not %r.') % kind, field=f"{path}.type")
     if kind == "or":
-        return lambda scope: any(test(scope) for test in tests)
-    return lambda scope: all(test(scope) for test in tests)
+        return lambda scope, meter: any(test(scope, meter) for test in tests)
+    return lambda scope, meter: all(test(scope, meter) for test in tests)
 
 
 def _compile_comparison(name: str, operands: Any, path: str) -> _Test:
@@ -115,5 +115,12 @@ def _compile_comparison(name: str, operands: Any, path: str) -> _Test:
         )
     if not isinstance(operands, list):
         raise ExpressionError(_("The operands are a list of two values."), field=f"{path}.operands")
-    left, right = (compile_template(operand).render for operand in (*operands, None, None)[:2])
-    return lambda scope: bool(calculator(left(scope), right(scope)))
+    left, right = (compile_template(operand).fill for operand in (*operands, None, None)[:2])
+
+    def compare(scope: Scope, meter: Meter) -> bool:
+        a, b = left(scope, meter), right(scope, meter)
+        meter.weigh(a)
+        meter.weigh(b)
+        return bool(calculator(a, b))
+
+    return compare

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from workflows.expressions.errors import ExpressionError
 from workflows.expressions.limits import INTEGER_BITS, TEXT_LIMIT
+from workflows.expressions.quantities import Quantity, in_base
 from workflows.expressions.text import to_text
 from workflows.expressions.values import Number, compare, equal, number_or_none, strictly_equal, truthy
 
@@ -27,6 +28,8 @@ def number(value: Any, what: str) -> Number:
         return found
     if isinstance(value, date):
         raise ExpressionError(_("%s needs numbers; use dateDiff() or addDays() with dates.") % what)
+    if isinstance(value, Quantity) and not any(value.dimensions):
+        return in_base(value)
     raise ExpressionError(_("%(what)s needs numbers, not %(value)s.") % {"what": what, "value": shown(value)})
 
 
@@ -159,8 +162,10 @@ OPERATIONS: dict[str, Operation] = {
     "&": join,
     "bit&": _bits("&", lambda a, b: a & b),
     "|": _bits("|", lambda a, b: a | b),
+    "^|": _bits("^|", lambda a, b: a ^ b),
     "<<": _bits("<<", _shift_left),
     ">>": _bits(">>", _shift_right),
+    ">>>": _bits(">>>", lambda a, b: _shift_right(a & 0xFFFFFFFF if a < 0 else a, b)),
     "xor": lambda a, b: truthy(a) is not truthy(b),
     "==": equal,
     "!=": lambda a, b: not equal(a, b),

@@ -1,87 +1,33 @@
 """From tokens to a tree, by precedence climbing with a budget of depth."""
 
-from dataclasses import dataclass, field
-
 from django.utils.translation import gettext as _
 
-from workflows.expressions.dialects import POWER, Dialect
+from workflows.expressions.dialects import IMPLICIT, POWER, PRODUCT, RANGE, SUM, Dialect
 from workflows.expressions.errors import syntax_error
 from workflows.expressions.lexer import Token, tokenize
 from workflows.expressions.limits import DEPTH_LIMIT, INTEGER_BITS
 from workflows.expressions.paths import split_placeholder
+from workflows.expressions.tree import (
+    Call,
+    Chain,
+    Choice,
+    Expr,
+    Index,
+    ListOf,
+    Literal,
+    Name,
+    ObjectOf,
+    Percent,
+    Placeholder,
+    Unary,
+)
 
 _WORDS = {"true": True, "false": False, "null": None, "undefined": None, "nan": None, "infinity": None}
+#: The operation between two factors that stand side by side.
+_UNSAID = "unsaid*"
+_FACTORS = frozenset({"name", "placeholder", "operator"})
+_OPENING = frozenset("([-+!~")
 _UNARY = {"-": "-", "+": "+", "!": "not", "~": "~"}
-
-
-@dataclass(slots=True)
-class Expr:
-    """A node of the tree; `position` is where its token stands."""
-
-    position: int
-    #: Levels below and including this one.
-    depth: int = field(default=1, kw_only=True)
-
-
-@dataclass(slots=True)
-class Literal(Expr):
-    value: object
-
-
-@dataclass(slots=True)
-class Name(Expr):
-    name: str
-
-
-@dataclass(slots=True)
-class Placeholder(Expr):
-    path: str
-    default: str | None
-
-
-@dataclass(slots=True)
-class ListOf(Expr):
-    items: list[Expr]
-
-
-@dataclass(slots=True)
-class Call(Expr):
-    name: str
-    arguments: list[Expr]
-
-
-@dataclass(slots=True)
-class Unary(Expr):
-    operation: str
-    operand: Expr
-
-
-@dataclass(slots=True)
-class Chain(Expr):
-    """Operators of one strength, left to right: first, then (operation, position, operand) each."""
-
-    strength: int
-    first: Expr
-    rest: list[tuple[str, int, Expr]]
-    #: In parentheses: what follows starts a chain of its own.
-    closed: bool = False
-
-
-@dataclass(slots=True)
-class Choice(Expr):
-    """`condition ? yes : no`"""
-
-    condition: Expr
-    yes: Expr
-    no: Expr
-
-
-@dataclass(slots=True)
-class Index(Expr):
-    whole: Expr
-    index: Expr
-    #: Written `.name`: a key, never an index.
-    by_name: bool = False
 
 
 def parse(source: str, dialect: Dialect) -> Expr:
@@ -91,19 +37,26 @@ def parse(source: str, dialect: Dialect) -> Expr:
 
 class _Parser:
     def __init__(self, tokens: list[Token], dialect: Dialect) -> None:
-        self.tokens = tokens
+        # The end twice, so that it can be stepped over and back like any other token.
+        self.tokens = [*tokens, tokens[-1]]
         self.dialect = dialect
         self.index = 0
         self.depth = 0
-
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.index]
+        #: How many `?` wait for their `:`, which begins no range there.
+        self.choices = 0
+        #: Where the last parentheses around an operand were closed.
+        self.group_end = -1
+        self.token = tokens[0]
 
     def advance(self) -> Token:
-        token = self.tokens[self.index]
+        token = self.token
         self.index += 1
+        self.token = self.tokens[self.index]
         return token
+
+    def back(self) -> None:
+        self.index -= 1
+        self.token = self.tokens[self.index]
 
     def accept(self, *operators: str) -> Token | None:
         token = self.token
@@ -131,17 +84,19 @@ class _Parser:
             raise self.unexpected()
         return found
 
-    def expression(self) -> Expr:
+    def expression(self, *, choices: int = 0) -> Expr:
         self.depth += 1
         if self.depth > DEPTH_LIMIT:
             raise self.too_deep(self.token.position)
+        outer, self.choices = self.choices, choices
         condition = self.infix(0)
         question = self.accept("?")
         if question is not None:
-            yes = self.expression()
+            yes = self.expression(choices=self.choices + 1)
             self.expect(":", question)
-            no = self.expression()
+            no = self.expression(choices=self.choices)
             condition = self.deeper(Choice(question.position, condition, yes, no), condition, yes, no)
+        self.choices = outer
         self.depth -= 1
         return condition
 
@@ -149,13 +104,58 @@ class _Parser:
         left = self.prefix()
         while True:
             token = self.token
-            word = token.value.lower() if token.kind == "name" else token.value
-            found = self.dialect.operators.get(word) if token.kind in ("name", "operator") else None
+            found = self.operator(token)
             if found is None or found[1] < weakest:
                 return left
             operation, strength = found
-            self.advance()
-            left = self.chain(left, operation, strength, token.position, self.infix(strength + 1))
+            if operation != _UNSAID:
+                self.advance()
+            if operation == ":":
+                left = self.range(left, token)
+            elif operation == "m%" and not self.begins_operand(self.token):
+                left = self.deeper(Percent(token.position, left), left)
+            else:
+                right = self.infix(strength + 1)
+                if strength == SUM and isinstance(right, Percent):
+                    operation, right = operation.removeprefix("m") + "%", right.operand
+                left = self.chain(left, operation, strength, token.position, right)
+
+    def operator(self, token: Token) -> tuple[str, int] | None:
+        """What joins the operand before the token to what follows, and how strongly."""
+        if token.kind == "operator" and token.value != "(":
+            if token.value == ":" and self.dialect.mathematical and not self.choices:
+                return ":", RANGE
+            return self.dialect.operators.get(token.value)
+        if token.kind == "name":
+            found = self.dialect.operators.get(token.value.lower())
+            # "in" is also the inch.
+            if found is not None and (token.value != "in" or self.begins_operand(self.tokens[self.index + 1])):
+                return found
+        return self.unsaid(token) if self.dialect.mathematical and token.kind in _FACTORS else None
+
+    def unsaid(self, token: Token) -> tuple[str, int] | None:
+        """The product in `2 pi`, `5 cm`, `2 (3 + 4)`; `1 / 2 pi` is half of pi."""
+        before = self.tokens[self.index - 1]
+        behind_group = self.index - 1 == self.group_end
+        behind_name = token.kind == "name" and (before.kind in ("name", "placeholder") or before.value == "]")
+        if not (before.kind == "number" or behind_group or behind_name):
+            return None
+        two = self.tokens[max(self.index - 3, 0) : self.index - 1]
+        is_fraction = before.kind == "number" and [each.value for each in two[1:]] == ["/"] and two[0].kind == "number"
+        return _UNSAID, PRODUCT if is_fraction else IMPLICIT
+
+    def begins_operand(self, token: Token) -> bool:
+        if token.kind == "operator":
+            return token.value in _OPENING
+        return token.kind != "end" and token.value.lower() not in self.dialect.operators
+
+    def range(self, first: Expr, colon: Token) -> Expr:
+        """`first:last` or `first:step:last`"""
+        parts = [first, self.infix(RANGE + 1)]
+        if not self.choices and self.accept(":"):
+            parts.append(self.infix(RANGE + 1))
+            parts[1:] = reversed(parts[1:])
+        return self.deeper(Call(colon.position, "range", parts), *parts)
 
     def chain(self, left: Expr, operation: str, strength: int, position: int, right: Expr) -> Expr:
         if isinstance(left, Chain) and left.strength == strength and not left.closed:
@@ -176,7 +176,7 @@ class _Parser:
             raise self.too_deep(token.position)
         operand = self.prefix()
         self.depth -= 1
-        return self.deeper(Unary(token.position, operation, operand), operand)
+        return self.deeper(Unary(token.position, self.dialect.unary.get(operation, operation), operand), operand)
 
     def power(self) -> Expr:
         """An operand with its powers: they bind closer than the sign before them, so -2^2 is -4."""
@@ -197,23 +197,45 @@ class _Parser:
         operand = self.primary()
         while True:
             token = self.token
+            if token.kind != "operator":
+                return operand
             if self.accept("["):
-                index = self.expression()
-                self.expect("]", token)
-                operand = self.deeper(Index(token.position, operand, index), operand, index)
+                indexes = self.subscripts(token)
+                operand = self.deeper(Index(token.position, operand, indexes), operand, *filter(None, indexes))
             elif self.accept("."):
-                name = self.advance()
-                if name.kind != "name":
-                    self.index -= 1
-                    raise self.unexpected()
-                for key in name.value.split("."):
-                    operand = self.deeper(
-                        Index(name.position, operand, Literal(name.position, key), by_name=True), operand
-                    )
-            elif self.dialect.factorial and self.accept("!"):
+                operand = self.keys(operand)
+            elif self.dialect.mathematical and self.accept("!"):
                 operand = self.deeper(Call(token.position, "factorial", [operand]), operand)
+            elif self.dialect.mathematical and self.accept("'"):
+                operand = self.deeper(Unary(token.position, "'", operand), operand)
             else:
                 return operand
+
+    def subscripts(self, opened: Token) -> list[Expr | None]:
+        """`[2]`; in math.js also `[2, 3]`, `[:, 1]`, `[1:2]`."""
+        indexes: list[Expr | None] = []
+        while True:
+            if (
+                self.dialect.mathematical
+                and self.token.value == ":"
+                and self.tokens[self.index + 1].value in (",", "]")
+            ):
+                self.advance()
+                indexes.append(None)
+            else:
+                indexes.append(self.expression())
+            if not (self.dialect.mathematical and self.accept(",")):
+                self.expect("]", opened)
+                return indexes
+
+    def keys(self, operand: Expr) -> Expr:
+        name = self.advance()
+        if name.kind != "name":
+            self.back()
+            raise self.unexpected()
+        for key in name.value.split("."):
+            operand = self.deeper(Index(name.position, operand, [Literal(name.position, key)]), operand)
+        return operand
 
     def primary(self) -> Expr:
         token = self.advance()
@@ -228,12 +250,15 @@ class _Parser:
         if token.kind == "operator" and token.value == "(":
             inner = self.expression()
             self.expect(")", token)
+            self.group_end = self.index - 1
             if isinstance(inner, Chain):
                 inner.closed = True
             return inner
         if token.kind == "operator" and token.value == "[":
             return self.rows(token)
-        self.index -= 1
+        if token.kind == "operator" and token.value == "{" and self.dialect.mathematical:
+            return self.object(token)
+        self.back()
         raise self.unexpected()
 
     def name(self, token: Token) -> Expr:
@@ -256,6 +281,23 @@ class _Parser:
                 closed = self.expect("]", opened)
         lists = [self.deeper(ListOf(opened.position, row), *row) for row in rows]
         return lists[0] if len(lists) == 1 else self.deeper(ListOf(opened.position, [*lists]), *lists)
+
+    def object(self, opened: Token) -> Expr:
+        """`{name: 'x', "a b": 1}`"""
+        keys: list[str] = []
+        values: list[Expr] = []
+        closed = self.accept("}")
+        while closed is None:
+            key = self.advance()
+            if key.kind not in ("name", "text", "number"):
+                self.back()
+                raise self.unexpected()
+            self.expect(":", opened)
+            keys.append(key.value)
+            values.append(self.expression())
+            if not self.accept(","):
+                closed = self.expect("}", opened)
+        return self.deeper(ObjectOf(opened.position, keys, values), *values)
 
     def items(self, close: str, opened: Token) -> list[Expr]:
         """Comma-separated expressions up to the closing sign."""

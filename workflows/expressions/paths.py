@@ -8,7 +8,7 @@ from typing import Any
 from workflows.expressions.limits import Meter
 
 Scope = Mapping[str, Any]
-#: What everything is compiled to. Paths count nothing: they take no longer than the data is large.
+#: What everything is compiled to.
 Getter = Callable[[Scope, Meter], Any]
 
 #: A placeholder's inside: the characters the specification names, words of any language included.
@@ -16,13 +16,19 @@ PLACEHOLDER = re.compile(r"\{\{([\w \t\n\-+.,@/()?=*$:]+)\}\}")
 _INDEX = re.compile(r"[0-9]{1,9}", re.ASCII)
 _NODES = "$jobsMapByNodeKey"
 _FUNCTIONS = "$system"
-_SCALARS = frozenset({str, int, float, bool, type(None)})
+_FLAT = frozenset({str, int, float, bool, type(None), dict})
 
 
 def split_placeholder(inside: str) -> tuple[str, str | None]:
     """`path:default` as (path, default); no colon, no default."""
     path, colon, default = inside.partition(":")
     return path.strip(), default.strip() if colon else None
+
+
+def whole_path(value: Any) -> str | None:
+    """The path of a text that is exactly one placeholder, and so becomes the value itself; else None."""
+    lone = PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
+    return split_placeholder(lone[1])[0] if lone else None
 
 
 def node_key(path: str) -> str | None:
@@ -58,13 +64,13 @@ def _walker(segments: list[str], *, called: bool) -> Getter:
         value = scope.get(root)
         for segment in rest:
             # Plain objects are nearly all there is; the rest takes the longer way.
-            value = value.get(segment) if type(value) is dict else step(value, segment)
+            value = value.get(segment) if type(value) is dict else step(value, segment, meter)
         return value
 
     def walk_and_call(scope: Scope, meter: Meter) -> Any:
         value = _called(scope.get(root))
         for segment in rest:
-            value = _called(step(value, segment))
+            value = _called(step(value, segment, meter))
         return value
 
     return walk_and_call if called else walk
@@ -74,8 +80,11 @@ def _called(value: Any) -> Any:
     return value() if callable(value) else value
 
 
-def step(value: Any, segment: str) -> Any:
-    """One segment further: a key of a mapping, an index of a list, or the segment of each item, flattened one level."""
+def step(value: Any, segment: str, meter: Meter | None = None) -> Any:
+    """One segment further: a key of a mapping, an index of a list, or the segment of each item, flattened one level.
+
+    Raises `ExpressionError` where the list takes more than the meter (a fresh one, if none is given) has left.
+    """
     if isinstance(value, Mapping):
         return value.get(segment)
     if not isinstance(value, list | tuple):
@@ -83,25 +92,43 @@ def step(value: Any, segment: str) -> Any:
     if _INDEX.fullmatch(segment):
         index = int(segment)
         return value[index] if index < len(value) else None
-    return _column(value, segment)
+    return _column(value, segment, Meter() if meter is None else meter)
 
 
-def _column(items: Sequence[Any], segment: str) -> list[Any]:
+def _column(items: Sequence[Any], segment: str, meter: Meter) -> list[Any]:
     """The segment of every item, and of the items of lists among them, without recursion."""
+    kinds = set(map(type, items))
+    if kinds <= _FLAT:
+        # Nearly all lists: quick enough to be charged less.
+        meter.charge(1 + len(items) // 4)
+        found = [item.get(segment) if type(item) is dict else None for item in items]
+        return found if _FLAT.issuperset(map(type, found)) else _flattened(found, meter)
+    meter.charge(1 + len(items))
+    return _deep_column(items, segment, meter)
+
+
+def _deep_column(items: Sequence[Any], segment: str, meter: Meter) -> list[Any]:
     found: list[Any] = []
     stack = [iter(items)]
     while stack:
         for item in stack[-1]:
             if isinstance(item, list | tuple):
+                meter.charge(1 + len(item))
                 stack.append(iter(item))
                 break
-            kind = type(item)
-            known = kind is dict or (kind not in _SCALARS and isinstance(item, Mapping))
-            inner = item.get(segment) if known else None
-            if isinstance(inner, list | tuple):
-                found.extend(inner)
-            else:
-                found.append(inner)
+            found.append(item.get(segment) if isinstance(item, Mapping) else None)
         else:
             stack.pop()
-    return found
+    return _flattened(found, meter)
+
+
+def _flattened(values: list[Any], meter: Meter) -> list[Any]:
+    """With the lists among the values taken apart, one level."""
+    made: list[Any] = []
+    for value in values:
+        if isinstance(value, list | tuple):
+            meter.charge(1 + len(value) // 4)
+            made.extend(value)
+        else:
+            made.append(value)
+    return made

@@ -13,6 +13,8 @@ from typing import Any
 
 from django.utils import timezone
 
+from workflows import timing
+
 #: Seconds; the moment our ascending ids count from.
 EPOCH = 1_605_024_000
 _MACHINES = 64
@@ -39,11 +41,12 @@ class Lazy(Mapping[str, Any]):
 def system_scope(*, now: datetime | None = None, tz: tzinfo | None = None) -> Mapping[str, Any]:
     """`now`, `instanceId`, `epoch`, `genSnowflakeId` and `dateRange.*`, each made when asked for.
 
-    `now` stops the clock, and `tz` is where days begin; Django's own clock and current time zone otherwise.
+    `now` stops the clock, and `tz` is where days begin; otherwise the run's clock (outside a run, the host's) and
+    Django's current time zone.
     """
 
     def present() -> datetime:
-        return now if now is not None else timezone.now()
+        return now if now is not None else timing.now()
 
     def ranges() -> Mapping[str, Any]:
         return date_ranges(present().astimezone(tz or timezone.get_current_timezone()))

@@ -1,13 +1,13 @@
 """Templates: any JSON value with `{{path}}` in its texts, compiled once and rendered fast (spec 6.4)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from workflows.expressions.errors import ExpressionError
-from workflows.expressions.limits import DEPTH_LIMIT, TEXT_LIMIT, UNMETERED
+from workflows.expressions.limits import DEPTH_LIMIT, PLACEHOLDER_LIMIT, TEXT_LIMIT, Meter
 from workflows.expressions.paths import PLACEHOLDER, Getter, Scope, compile_path, node_key, split_placeholder
 from workflows.expressions.text import to_text
 
@@ -17,19 +17,27 @@ Render = Callable[[Scope], Any]
 class Template:
     """A compiled template; `render` may be called from many threads at once."""
 
-    __slots__ = ("constant", "node_keys", "render")
+    __slots__ = ("constant", "fill", "node_keys", "render")
 
-    #: Answers the value with its placeholders replaced. Raises `ExpressionError` if a text grows too long.
+    #: Answers the value with its placeholders replaced. Raises `ExpressionError` if a budget is used up.
     render: Render
+    #: The same for those who count with a meter of their own.
+    fill: Getter
     #: Whether it holds no placeholder: `render` then answers the very value it was made of.
     constant: bool
     #: Keys of the nodes whose results it asks for.
     node_keys: frozenset[str]
 
-    def __init__(self, render: Render, *, constant: bool, node_keys: frozenset[str]) -> None:
-        self.render = render
+    def __init__(self, fill: Getter, *, constant: bool, node_keys: frozenset[str]) -> None:
+        self.fill = fill
+        self.render = _unmetered(fill) if constant else lambda scope: fill(scope, Meter())
         self.constant = constant
         self.node_keys = node_keys
+
+
+def _unmetered(fill: Getter) -> Render:
+    value = fill({}, Meter())
+    return lambda scope: value
 
 
 def compile_template(value: Any) -> Template:
@@ -53,7 +61,7 @@ def _compile(value: Any, depth: int) -> Template:
 
 
 def _constant(value: Any) -> Template:
-    return Template(lambda scope: value, constant=True, node_keys=frozenset())
+    return Template(lambda scope, meter: value, constant=True, node_keys=frozenset())
 
 
 @lru_cache(maxsize=4096)
@@ -63,12 +71,11 @@ def _compile_text(text: str) -> Template:
     lone = PLACEHOLDER.fullmatch(text)
     if lone is not None:
         path, default = split_placeholder(lone[1])
-        getter = compile_path(path, default)
-        return Template(lambda scope: getter(scope, UNMETERED), constant=False, node_keys=_keys(path))
+        return Template(compile_path(path, default), constant=False, node_keys=_keys(path))
     parts, keys = text_parts(text)
     if not any(callable(part) for part in parts):
         return _constant(text)
-    return Template(lambda scope: join_parts(parts, scope), constant=False, node_keys=keys)
+    return Template(lambda scope, meter: join_parts(parts, scope, meter), constant=False, node_keys=keys)
 
 
 def text_parts(text: str) -> tuple[list[str | Getter], frozenset[str]]:
@@ -76,7 +83,9 @@ def text_parts(text: str) -> tuple[list[str | Getter], frozenset[str]]:
     parts: list[str | Getter] = []
     keys: frozenset[str] = frozenset()
     position = 0
-    for found in PLACEHOLDER.finditer(text):
+    for number, found in enumerate(PLACEHOLDER.finditer(text)):
+        if number == PLACEHOLDER_LIMIT:
+            raise ExpressionError(_("A text may have %d placeholders; split it.") % PLACEHOLDER_LIMIT)
         if found.start() > position:
             parts.append(text[position : found.start()])
         path, default = split_placeholder(found[1])
@@ -88,16 +97,23 @@ def text_parts(text: str) -> tuple[list[str | Getter], frozenset[str]]:
     return parts, keys
 
 
-def join_parts(parts: list[str | Getter], scope: Scope) -> str:
+def join_parts(parts: list[str | Getter], scope: Scope, meter: Meter) -> str:
     pieces: list[str] = []
     length = 0
     for part in parts:
-        piece = part if isinstance(part, str) else to_text(part(scope, UNMETERED))
+        piece = part if isinstance(part, str) else _piece(part(scope, meter), meter)
         length += len(piece)
         if length > TEXT_LIMIT:
             raise ExpressionError(_("The text would be longer than %d characters; make it shorter.") % TEXT_LIMIT)
         pieces.append(piece)
     return "".join(pieces)
+
+
+def _piece(value: Any, meter: Meter) -> str:
+    if isinstance(value, Mapping | list | tuple):
+        # Asked before the JSON is made, not after.
+        meter.weigh(value)
+    return to_text(value)
 
 
 def _keys(path: str) -> frozenset[str]:
@@ -107,42 +123,42 @@ def _keys(path: str) -> frozenset[str]:
 
 def _compile_list(value: list[Any] | tuple[Any, ...], depth: int) -> Template:
     items = [_compile(item, depth + 1) for item in value]
-    moving = [(index, item.render) for index, item in enumerate(items) if not item.constant]
+    moving = [(index, item.fill) for index, item in enumerate(items) if not item.constant]
     if not moving:
         return _constant(value)
 
-    def render_list(scope: Scope) -> list[Any]:
+    def fill_list(scope: Scope, meter: Meter) -> list[Any]:
         made = list(value)
-        for index, render_item in moving:
-            made[index] = render_item(scope)
+        for index, fill in moving:
+            made[index] = fill(scope, meter)
         return made
 
-    return Template(render_list, constant=False, node_keys=_union(items))
+    return Template(fill_list, constant=False, node_keys=_union(items))
 
 
 def _compile_object(value: dict[Any, Any], depth: int) -> Template:
     keys = {key: _compile(key, depth + 1) for key in value}
     items = {key: _compile(item, depth + 1) for key, item in value.items()}
-    moving = [(key, item.render) for key, item in items.items() if not item.constant]
+    moving = [(key, item.fill) for key, item in items.items() if not item.constant]
     node_keys = _union([*keys.values(), *items.values()])
     if all(key.constant for key in keys.values()):
         if not moving:
             return _constant(value)
 
-        def render_object(scope: Scope) -> dict[Any, Any]:
+        def fill_object(scope: Scope, meter: Meter) -> dict[Any, Any]:
             made = value.copy()
-            for key, render_item in moving:
-                made[key] = render_item(scope)
+            for key, fill in moving:
+                made[key] = fill(scope, meter)
             return made
 
-        return Template(render_object, constant=False, node_keys=node_keys)
+        return Template(fill_object, constant=False, node_keys=node_keys)
 
-    pairs = [(keys[key].render, item.render) for key, item in items.items()]
+    pairs = [(keys[key].fill, item.fill) for key, item in items.items()]
 
-    def render_pairs(scope: Scope) -> dict[Any, Any]:
-        return {to_text(render_key(scope)): render_item(scope) for render_key, render_item in pairs}
+    def fill_pairs(scope: Scope, meter: Meter) -> dict[Any, Any]:
+        return {_piece(fill_key(scope, meter), meter): fill(scope, meter) for fill_key, fill in pairs}
 
-    return Template(render_pairs, constant=False, node_keys=node_keys)
+    return Template(fill_pairs, constant=False, node_keys=node_keys)
 
 
 def _union(templates: list[Template]) -> frozenset[str]:

@@ -30,7 +30,15 @@ def to_text(value: Any) -> str:
 
 
 def number_text(value: float) -> str:
-    """As JavaScript prints it: no ".0", and "" for what is no number."""
+    """As JavaScript prints it: no ".0", digits down to 0.000001, and "" for what is no number."""
     if not math.isfinite(value):
         return ""
-    return str(int(value)) if value.is_integer() and abs(value) < 1e21 else repr(value)
+    if value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    mantissa, _letter, exponent = repr(value).partition("e")
+    if not exponent:
+        return mantissa
+    power = int(exponent)
+    if -6 <= power < 0:
+        return f"{value:.{len(mantissa.strip('-').replace('.', '')) - 1 - power}f}"
+    return f"{mantissa}e{power:+d}"

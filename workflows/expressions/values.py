@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,11 +10,15 @@ from typing import Any
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from workflows.expressions.quantities import Quantity, order
+
 Number = int | float
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
 _EXACT = 1 << 53
 _TOLERANCE = 1e-12
+_PLAIN = frozenset({int, str, bool, type(None)})
+_SIMPLE = _PLAIN | {float}
 
 
 def truthy(value: Any) -> bool:
@@ -47,12 +51,14 @@ def number_or_none(value: Any) -> Number | None:
 
 
 def parse_number(text: str) -> Number | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None if text.strip() else 0
     text = text.strip()
-    if not text:
-        return 0
+    # Python reads more than people mean: 1_000, digits of other scripts, words.
     if not _NUMBER.fullmatch(text):
         return None
-    number = float(text)
     if not math.isfinite(number):
         return None
     if number.is_integer() and abs(number) < _EXACT:
@@ -108,6 +114,8 @@ def equal(a: Any, b: Any) -> bool:
         return x is not None and y is not None and x == y
     if _is_container(a) or _is_container(b):
         return _same_content(a, b)
+    if kind is Quantity or other is Quantity:
+        return order(a, b) == 0
     left, right = number_or_none(a), number_or_none(b)
     if left is None or right is None:
         # Two that are no numbers are never equal; a signaling NaN may not even be compared.
@@ -127,6 +135,8 @@ def compare(a: Any, b: Any) -> int | None:
     if isinstance(a, date) or isinstance(b, date):
         x, y = _moments(a, b)
         return None if x is None or y is None else (x > y) - (x < y)
+    if isinstance(a, Quantity) or isinstance(b, Quantity):
+        return order(a, b)
     left, right = number_or_none(a), number_or_none(b)
     if left is None or right is None:
         return None
@@ -168,20 +178,43 @@ def _same_content(a: Any, b: Any) -> bool:
         if isinstance(x, list | tuple) and isinstance(y, list | tuple):
             if len(x) != len(y):
                 return False
-            stack.extend(zip(x, y, strict=True))
+            pairs = zip(x, y, strict=True)
         elif isinstance(x, Mapping) and isinstance(y, Mapping):
             if x.keys() != y.keys():
                 return False
-            stack.extend((x[key], y[key]) for key in x)
-        elif _is_container(x) or _is_container(y) or not equal(x, y):
+            pairs = zip(x.values(), (y[key] for key in x), strict=True)
+        else:
             return False
+        for left, right in pairs:
+            # Most items are equal as they are, and what is unequal of one of these kinds stays so.
+            if type(left) is type(right) and type(left) in _SIMPLE and left == right:
+                continue
+            if type(left) is type(right) and type(left) in _PLAIN:
+                return False
+            if _is_container(left) and _is_container(right):
+                stack.append((left, right))
+            elif not equal(left, right):
+                return False
     return True
+
+
+def place_of(items: Sequence[Any], wanted: Any) -> int | None:
+    """The index of the first equal item."""
+    kind = type(wanted)
+    plain = kind in _PLAIN
+    for index, item in enumerate(items):
+        if plain and type(item) is kind:
+            if item == wanted:
+                return index
+        elif equal(item, wanted):
+            return index
+    return None
 
 
 def contains(whole: Any, part: Any) -> bool:
     """Whether a list has an equal item, or a text the part's text."""
     if isinstance(whole, list | tuple):
-        return any(equal(item, part) for item in whole)
+        return place_of(whole, part) is not None
     if isinstance(whole, Mapping):
         return isinstance(part, str) and part in whole
     return whole is not None and part is not None and _plain(part) in _plain(whole)
@@ -199,3 +232,31 @@ def _plain(value: Any) -> str:
     from workflows.expressions.text import to_text
 
     return to_text(value)
+
+
+def rounded(value: Any) -> Any:
+    """The value with its numbers, also those in lists, rounded to 9 decimals; what is no finite number is null.
+
+    A quantity becomes text, for JSON has none.
+    """
+    kind = type(value)
+    if kind is bool or kind is str or kind is int or value is None:
+        return value
+    if kind is float:
+        return _rounded_float(value)
+    if kind is list:
+        # Nearly all lists are of such items alone, and stay as they are.
+        kinds = set(map(type, value))
+        if kinds <= _PLAIN:
+            return value
+        return list(map(_rounded_float if kinds == {float} else rounded, value))
+    if kind is Quantity:
+        return str(value)
+    return value
+
+
+def _rounded_float(value: float) -> int | float | None:
+    if value != value or value in (float("inf"), float("-inf")):
+        return None
+    short = round(value, 9)
+    return int(short) if short.is_integer() and abs(short) < 1 << 53 else short

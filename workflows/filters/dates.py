@@ -7,9 +7,9 @@ from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from typing import Any
 
 from django.utils.timezone import get_current_timezone
-from django.utils.timezone import now as current_time
 from django.utils.translation import gettext as _
 
+from workflows import timing
 from workflows.errors import Invalid
 
 _OFFSET = r"(?P<offset>[+-]\d\d:?\d\d)?"
@@ -42,7 +42,7 @@ def parse_range(raw: Any, *, zone: tzinfo | None, path: str, now: datetime | Non
     Raises `Invalid` naming `path` for what can't be read.
     """
     try:
-        return _Reader(zone, now or current_time()).read(raw)
+        return _Reader(zone, now or timing.now()).read(raw)
     except (ValueError, OverflowError, TypeError, KeyError) as error:
         raise Invalid(
             _("%(value)r is no date, period or range; write 2024, 2024Q1, 2024-01-02, an instant or a pair of these.")

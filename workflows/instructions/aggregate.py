@@ -25,6 +25,7 @@ from workflows.errors import Invalid
 from workflows.filters import inverse_lookup, order_column
 from workflows.instructions.base import NodeConfig, Outcome
 from workflows.instructions.data import DataConfig, DataInstruction, FilterParams, check_filter, matching
+from workflows.shapes import Shape
 
 _FUNCTIONS: dict[str, Any] = {"count": Count, "sum": Sum, "avg": Avg, "min": Min, "max": Max}
 _NUMBERS = (IntegerField, FloatField, DecimalField)
@@ -75,6 +76,7 @@ class AggregateConfig(DataConfig):
 class Aggregate(DataInstruction[AggregateConfig]):
     type = "aggregate"
     writes = False
+    testable = True
     title = _("Aggregate rows")
     description = _("Counts, adds up, averages or finds the extreme of a column. The result is a number.")
     Config = AggregateConfig
@@ -84,6 +86,9 @@ class Aggregate(DataInstruction[AggregateConfig]):
         check_filter(model, config.params.filter)
         if config.associated:
             _link(config)
+
+    def result_shape(self, config: AggregateConfig) -> Shape:
+        return Shape("number")
 
     def act(self, config: AggregateConfig, params: dict[str, Any]) -> Outcome:
         rows, column = matching(config, params["filter"]), _column(config)

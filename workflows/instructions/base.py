@@ -6,7 +6,8 @@ the outcome, and the journal writes it in the segment's commit.
 """
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +19,9 @@ from django.utils.translation import gettext_lazy
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from workflows.answering import Part
 from workflows.errors import Invalid
+from workflows.shapes import ANY, Shape
 from workflows.statuses import JobStatus
 
 if TYPE_CHECKING:
@@ -89,7 +92,10 @@ class Step:
     idempotency_key: str = ""
     #: Seconds an attempt may take; None leaves it to the kind.
     timeout: float | None = None
-    #: Set by the instruction once it is known: what is kept as the job's input when the step fails.
+    #: Whether a request waits for what the run answers (`workflows.answering`).
+    in_request: bool = False
+    #: Set by the instruction as soon as it is known: what is kept as the job's input where the outcome brings none, so
+    #: also when the step fails.
     input: Any = None
 
     @property
@@ -109,6 +115,27 @@ class ChildRequest:
 
     workflow_id: int
     context: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRequest:
+    """A task for one person, written in the commit of the job that asks for it; once per (job, user, round).
+
+    With its job decided, or its run ended, what is still pending is closed as ABORTED; copies ("cc") stay.
+    """
+
+    #: The primary key of a user.
+    user_id: Any
+    #: Rendered; at most 255 characters are kept.
+    title: str = ""
+    #: A value of `executions.models.TaskType`.
+    type: str = "manual"
+    status: int = JobStatus.PENDING
+    #: A job that asks the same person again (an attempt, a round of an approval) counts on.
+    round: int = 1
+    order: int = 0
+    result: Any = None
+    meta: Any = None
 
 
 @dataclass(slots=True)
@@ -140,6 +167,10 @@ class Outcome:
     assign: Mapping[str, Any] = field(default_factory=dict)
     #: Of an outcome that waits OUTSIDE: the run whose end completes the job.
     child: ChildRequest | None = None
+    #: What people are asked; a kind that waits for the answers says so by `asks`.
+    tasks: Sequence[TaskRequest] = ()
+    #: What of the request that waits for this run the result is.
+    answers: Part | None = None
     #: A failure that is the attempt's own time-out; a retry policy always counts it.
     timed_out: bool = False
 
@@ -167,6 +198,8 @@ class Instruction(Generic[ConfigT]):
     effect: ClassVar[Effect] = Effect.PURE
     #: Whether a TRANSACTIONAL kind writes rows, or only reads them.
     writes: ClassVar[bool] = True
+    #: Whoever saves a node of this kind needs this permission ("app.codename"); None asks for none.
+    permission: ClassVar[str | None] = None
     #: Whether the kind may have branches.
     branching: ClassVar[bool] = False
     #: Whether its job is decided when it is no longer pending (loop, parallel). A condition's never is: its one
@@ -178,6 +211,19 @@ class Instruction(Generic[ConfigT]):
     shifts: ClassVar[bool] = False
     #: Whether it starts its branches one after another, by `more`.
     in_turn: ClassVar[bool] = False
+    #: Whether its branch may run several times in one run of the node.
+    repeats: ClassVar[bool] = False
+    #: Places of the configuration whose texts are no templates (titles, another language): dotted, "*" for any step,
+    #: all below them included. In all other texts broken placeholders are refused.
+    verbatim: ClassVar[tuple[str, ...]] = ()
+    #: Places of expressions, written as those above; the key `engine` beside each says in which language.
+    expressions: ClassVar[tuple[str, ...]] = ()
+    #: The branch that runs as one transaction: all that is written in it is kept, or nothing.
+    atomic_branch: ClassVar[int | None] = None
+    #: Whether its job waits for a person, a callback or another run, for which the policy's time-out is then meant.
+    waits_outside: ClassVar[bool] = False
+    #: Whether its job waits for tasks of people, which are closed with it.
+    asks: ClassVar[bool] = False
     #: Seconds an attempt may take where the policy is silent (EXTERNAL kinds).
     attempt_seconds: ClassVar[float] = 60.0
 
@@ -187,6 +233,10 @@ class Instruction(Generic[ConfigT]):
 
     def check(self, config: ConfigT, workflow: "Workflow | None" = None) -> None:
         """What the schema can't say (the model exists, the expression compiles). Raises `Invalid` with paths."""
+
+    def remarks(self, config: ConfigT) -> list[tuple[str, str]]:
+        """What may be meant and is often a mistake: (dotted path, sentence). It is told, and never refused."""
+        return []
 
     def compile(self, config: ConfigT) -> Any:
         """What `run` needs made once per version: templates compiled, expressions parsed."""
@@ -198,6 +248,10 @@ class Instruction(Generic[ConfigT]):
 
     def effect_of(self, config: ConfigT) -> Effect:
         return self.effect
+
+    def waits_of(self, config: ConfigT) -> bool:
+        """Whether such a node always waits, and so can't stand in an atomic branch."""
+        return self.waits_outside
 
     def on_lost_of(self, config: ConfigT) -> str:
         """What a lost call of this node becomes: "again" or "error"."""
@@ -249,23 +303,40 @@ class Instruction(Generic[ConfigT]):
         """What templates inside the branches find under `$scopes.<node key>`; `step.job` is the node's own job."""
         return None
 
+    def result_shape(self, config: ConfigT) -> Shape:
+        """What the result looks like, for people who name it in templates."""
+        return ANY
+
+    def local_shape(self, config: ConfigT, look: Callable[[str], Shape]) -> Shape:
+        """What `local_scope` gives the branches; without parts it is nothing. `look` tells what lies at a path."""
+        return ANY
+
     #: Whether the kind can be tried alone, by `test`.
     testable: ClassVar[bool] = False
 
+    def tried_within(self, config: ConfigT, seconds: float) -> AbstractContextManager[bool]:
+        """Around a trial, which may take so long; what it gives is whether writes to a database are taken back."""
+        return nullcontext(False)
+
     def test(self, config: dict[str, Any]) -> Outcome:
         """Tries the kind alone with this configuration, without a run. Raises `Invalid` where that makes no sense."""
-        raise Invalid(_("Nodes of type %s can't be tried alone.") % self.type, field="type")
+        from workflows.trying import try_kind
+
+        return try_kind(self, config)
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def parse_config(model: type[ModelT], raw: Any, prefix: str = "") -> ModelT:
-    """Validates `raw` against `model`; errors become `Invalid` with one sentence per dotted path (the first wins)."""
+def parse_config(model: type[ModelT], raw: Any, prefix: str = "", *, context: Any = None) -> ModelT:
+    """Validates `raw` against `model`; errors become `Invalid` with one sentence per dotted path (the first wins).
+
+    `context` is for the model's own validators.
+    """
     if not isinstance(raw, dict):
         raise Invalid(_("The configuration is an object of keys and values."), field=prefix or "config")
     try:
-        return model.model_validate(raw)
+        return model.model_validate(raw, context=context)
     except ValidationError as error:
         errors: dict[str, Any] = {}
         for item in error.errors(include_url=False, include_context=False, include_input=False):

@@ -35,6 +35,7 @@ class Calculation(Instruction[CalculationConfig]):
     group = _("Data")
     description = _("Computes a value with an expression; its result is that value.")
     Config = CalculationConfig
+    expressions = ("expression",)
     testable = True
 
     def check(self, config: CalculationConfig, workflow: "Workflow | None" = None) -> None:
@@ -46,11 +47,12 @@ class Calculation(Instruction[CalculationConfig]):
         return compile_expression(config.engine, config.expression) if config.engine in engines() else None
 
     def run(self, step: Step) -> Outcome:
+        config = step.config
+        step.input = {"engine": config.engine, "expression": config.expression}
         try:
             expression: Expression | None = step.compiled
             return Outcome(result=None if expression is None else expression.evaluate(step.scope))
         except ExpressionError as error:
-            step.input = {"expression": step.config.expression}
             return Outcome(JobStatus.ERROR, str(error))
 
     def test(self, config: dict[str, object]) -> Outcome:

@@ -24,10 +24,9 @@ class Condition(Instruction[ConditionConfig]):
     type = "condition"
     title = _("Condition")
     group = _("Control")
-    description = _(
-        "Goes the one way when something is true and the other when it is false, or stops when it is false."
-    )
+    description = _("Goes one way when something is true and another when it is false, or stops when it is false.")
     Config = ConditionConfig
+    expressions = ("expression",)
     branching = True
     decides = False
     testable = True
@@ -45,14 +44,14 @@ class Condition(Instruction[ConditionConfig]):
         """Takes the branch of the result's truth; without that branch the line simply goes on."""
         try:
             question: Question = step.compiled
-            shown = step.input = question.shown(step.scope)
+            step.input = question.shown(step.scope)
             result = question.answer(step.scope)
         except ExpressionError as error:
             return Outcome(JobStatus.ERROR, str(error))
         if not result and step.config.reject_on_false:
-            return Outcome(JobStatus.FAILED, result, input=shown)
+            return Outcome(JobStatus.FAILED, result)
         index = TRUE if result else FALSE
-        return Outcome(result=result, input=shown, branch=index if index in step.node.branches else None)
+        return Outcome(result=result, branch=index if index in step.node.branches else None)
 
     def branch(self, step: Step, by: StepJob | None) -> Outcome | None:
         """A good end goes on behind the condition; a failure is handed up, for a loop around it to deal with."""

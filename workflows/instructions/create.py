@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import Field
 
 from workflows.coercion import coerce
 from workflows.collections import ModelType, load, parse_appends, to_json
+from workflows.errors import check_all
 from workflows.instructions.base import Outcome
 from workflows.instructions.data import (
     AppendParams,
@@ -15,7 +17,9 @@ from workflows.instructions.data import (
     ValueParams,
     check_appends,
     check_values,
+    has_template,
 )
+from workflows.shapes import Shape, of_row
 
 
 class CreateParams(ValueParams, AppendParams):
@@ -38,8 +42,20 @@ class Create(DataInstruction[CreateConfig]):
         return [(config.collection, "add")]
 
     def check_params(self, config: CreateConfig, model: ModelType) -> None:
-        check_values(model, config.params.values)
-        check_appends(model, config.params.appends)
+        check_all(
+            lambda: check_values(model, config.params.values),
+            lambda: check_appends(model, config.params.appends),
+        )
+
+    def remarks(self, config: CreateConfig) -> list[tuple[str, str]]:
+        values = config.params.values
+        if missing := _missing(config.model, values):
+            sentence = gettext("%s must have a value, and none is given; add it unless the model finds it itself.")
+            return [("params.values", sentence % ", ".join(missing))]
+        return [] if values else [("params.values", gettext("There are no values; the row will have defaults alone."))]
+
+    def result_shape(self, config: CreateConfig) -> Shape:
+        return of_row(config.model, parse_appends(config.model, config.params.appends))
 
     def act(self, config: CreateConfig, params: dict[str, Any]) -> Outcome:
         model = config.model
@@ -53,3 +69,15 @@ class Create(DataInstruction[CreateConfig]):
         if appends:
             instance = load(model._base_manager.using(config.alias), appends).get(pk=instance.pk)
         return Outcome(result=to_json(instance, appends))
+
+
+def _missing(model: ModelType, values: dict[str, Any]) -> list[str]:
+    """The columns that can't be null and have neither value nor default."""
+    if any(has_template(name) for name in values):
+        return []
+    return [
+        field.name
+        for field in model._meta.concrete_fields
+        if field.editable and not (field.null or field.primary_key or field.has_default() or field.has_db_default())
+        if field.get_default() is None and not {field.name, field.attname} & values.keys()
+    ]

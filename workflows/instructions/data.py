@@ -1,7 +1,8 @@
 """What the kinds that read and write the host's rows share (spec 5.4-5.7, 5.10)."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from contextlib import AbstractContextManager
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from django.db import transaction
@@ -12,10 +13,12 @@ from pydantic import Field, WithJsonSchema, field_validator
 
 from workflows import filters
 from workflows.coercion import field_value, find_writable
-from workflows.collections import MASK, engine_alias, parse_appends, resolve, sensitive, usable, write_alias
-from workflows.errors import Invalid
+from workflows.collections import engine_alias, parse_appends, resolve, sensitive, usable, write_alias
+from workflows.errors import Invalid, check_all
 from workflows.expressions import Template, compile_template
 from workflows.instructions.base import Effect, Instruction, NodeConfig, Outcome, Step
+from workflows.instructions.sql_running import reading
+from workflows.secrecy import MASK
 
 if TYPE_CHECKING:
     from workflows.models import Workflow
@@ -79,6 +82,9 @@ class DataInstruction(Instruction[ConfigT]):
     def compile(self, config: ConfigT) -> Template:
         return compile_template(config.templated())
 
+    def tried_within(self, config: ConfigT, seconds: float) -> AbstractContextManager[bool]:
+        return reading(config.alias, seconds)
+
     def check(self, config: ConfigT, workflow: "Workflow | None" = None) -> None:
         self.check_params(config, config.model)
         compile_template(config.templated())
@@ -127,14 +133,24 @@ def has_template(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(has_template(item) for item in value)
 
 
+def fixed_parts(value: Any) -> Any:
+    """What of a text, or of lists of texts, can be looked at before it is rendered; null stands for the rest."""
+    if isinstance(value, list):
+        return [fixed_parts(item) for item in value]
+    return None if has_template(value) else value
+
+
 def check_values(model: type[Model], values: Mapping[str, Any]) -> None:
-    """Every name is a field's, and every value without a template fits it."""
-    for name, value in values.items():
-        if has_template(name):
-            continue
-        field = find_writable(model, name, path=f"{_PARAMS}.values")
-        if not field.many_to_many and not has_template(value):
-            field_value(field, value, path=f"{_PARAMS}.values.{name}")
+    """Every name is a field's, and every value without a template fits it. Raises `Invalid` naming all that don't."""
+    check_all(*(partial(_check_value, model, name, value) for name, value in values.items()))
+
+
+def _check_value(model: type[Model], name: str, value: Any) -> None:
+    if has_template(name):
+        return
+    field = find_writable(model, name, path=f"{_PARAMS}.values")
+    if not field.many_to_many and not has_template(value):
+        field_value(field, value, path=f"{_PARAMS}.values.{name}")
 
 
 def check_filter(model: type[Model], filter: Any, *, required: bool = False) -> None:
@@ -156,5 +172,6 @@ def matching(config: DataConfig, filter: Any, *, required: bool = False) -> "Que
         raise Invalid(
             _("The filter came out empty; nothing was done, for every row would have been taken."), field=path
         )
+    filters.check_rendered(config.templated()["filter"], filter, path=path)
     rows = config.model._default_manager.using(config.alias)
     return rows.filter(filters.to_q(config.model, filter, path=path, reach=usable))

@@ -11,6 +11,7 @@ from workflows.errors import Invalid
 from workflows.expressions import Template, compile_template
 from workflows.instructions.base import Instruction, NodeConfig, Outcome, Step, Wait
 from workflows.instructions.evaluating import located
+from workflows.shapes import Shape
 from workflows.statuses import JobStatus
 
 if TYPE_CHECKING:
@@ -63,8 +64,16 @@ class Delay(Instruction[DelayConfig]):
 
     def run(self, step: Step) -> Outcome:
         """The result is the pause in milliseconds. Raises `Invalid` for a duration that is no number."""
-        pause = milliseconds(step.compiled.render(step.scope), step.config.unit)
+        config, duration = step.config, step.compiled.render(step.scope)
+        step.input = {"duration": duration, "unit": config.unit, "endStatus": config.end_status}
+        pause = milliseconds(duration, config.unit)
         return Outcome(JobStatus.PENDING, pause, wait=Wait.TIMER, delay=pause / 1000)
+
+    def waits_of(self, config: DelayConfig) -> bool:
+        return True
+
+    def result_shape(self, config: DelayConfig) -> Shape:
+        return Shape("number", _("milliseconds"))
 
     def resume(self, step: Step) -> Outcome:
         """The time is over, or somebody ended the pause from outside with a status of their own."""

@@ -8,6 +8,7 @@ from pydantic import Field
 from workflows.collections import ModelType
 from workflows.instructions.base import Outcome
 from workflows.instructions.data import DataConfig, DataInstruction, FilterParams, check_filter, matching
+from workflows.shapes import Shape
 
 
 class DestroyConfig(DataConfig):
@@ -25,6 +26,9 @@ class Destroy(DataInstruction[DestroyConfig]):
 
     def check_params(self, config: DestroyConfig, model: ModelType) -> None:
         check_filter(model, config.params.filter, required=True)
+
+    def result_shape(self, config: DestroyConfig) -> Shape:
+        return Shape("number")
 
     def act(self, config: DestroyConfig, params: dict[str, Any]) -> Outcome:
         _total, by_model = matching(config, params["filter"], required=True).delete()

@@ -27,4 +27,5 @@ class End(Instruction[EndConfig]):
 
     def run(self, step: Step) -> Outcome:
         status = step.config.end_status
+        step.input = {"endStatus": status}
         return Outcome(status, end=status)

@@ -42,7 +42,7 @@ class Question:
 class Decision(NodeConfig):
     """A yes-or-no question: a logic tree (engine basic) or an expression (spec 5.2)."""
 
-    engine: Literal["basic", "math.js", "formula.js"] = "basic"
+    engine: Literal["basic", "math.js", "formula.js", "cel"] = "basic"
     calculation: dict[str, Any] | None = None
     expression: str = ""
 
@@ -77,7 +77,7 @@ class Decision(NodeConfig):
             check_tree(self.calculation)
         elif self.expression.strip():
             raise Invalid(
-                _("The engine basic reads no expression; choose math.js or formula.js, or give a calculation."),
+                _("The engine basic reads no expression; choose math.js, formula.js or cel, or give a calculation."),
                 field="expression",
             )
 

@@ -10,6 +10,10 @@ from django.utils.translation import gettext as _
 from workflows.errors import Invalid
 from workflows.expressions import compile_template
 
+#: Items of a list that the job's input holds: it is written again with each round that waits, and a long list stands
+#: elsewhere in the run as a rule.
+MOST_SHOWN = 20
+
 
 class Target:
     """A compiled target. An item is looked up alone, so a round costs the same in a list of ten and of ten thousand."""
@@ -32,6 +36,16 @@ class Target:
         if not math.isfinite(value) or value < 0:
             raise Invalid(_("The loop's target is %s; give it a list, or a number from 0 on.") % value, field="target")
         return math.floor(value)
+
+    def shown(self, scope: Mapping[str, Any]) -> Any:
+        """The target for the job's input; of a long list the length alone."""
+        if self._items is None:
+            value = self._whole.render(scope)
+        else:
+            value = [item.render(scope) for item in self._items[: MOST_SHOWN + 1]]
+        if isinstance(value, list | tuple) and len(value) > MOST_SHOWN:
+            return {"length": len(value) if self._items is None else len(self._items)}
+        return value
 
     def item(self, scope: Mapping[str, Any], index: int) -> Any:
         """The item of that round: of a number the round's index, of what is no list the value itself."""

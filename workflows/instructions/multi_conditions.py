@@ -1,11 +1,12 @@
 """Many ways: the first condition that holds decides (spec 5.3)."""
 
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from workflows.errors import check_all
 from workflows.expressions import ExpressionError
 from workflows.instructions.base import Branch, Instruction, NodeConfig, Outcome, Step, StepJob
 from workflows.instructions.evaluating import Decision, Question
@@ -34,8 +35,11 @@ class MultiConditions(Instruction[MultiConditionsConfig]):
     group = _("Control")
     description = _("Goes the way of the first condition that holds, or the way for all other cases.")
     Config = MultiConditionsConfig
+    verbatim = ("conditions.*.title", "conditions.*.uid")
+    expressions = ("conditions.*.expression",)
     branching = True
     decides = False
+    testable = True
 
     def branches(self, config: MultiConditionsConfig) -> list[Branch]:
         cases = enumerate(config.conditions, start=1)
@@ -45,8 +49,7 @@ class MultiConditions(Instruction[MultiConditionsConfig]):
         ]
 
     def check(self, config: MultiConditionsConfig, workflow: "Workflow | None" = None) -> None:
-        for position, case in enumerate(config.conditions):
-            case.check(f"conditions.{position}.")
+        check_all(*(partial(case.check, f"conditions.{place}.") for place, case in enumerate(config.conditions)))
 
     def compile(self, config: MultiConditionsConfig) -> list[Question]:
         return [case.compile() for case in config.conditions]
@@ -55,15 +58,16 @@ class MultiConditions(Instruction[MultiConditionsConfig]):
         """Asks in order and stops at the first that holds; `meta.conditions` keeps the answers so far."""
         answers: list[Any] = []
         meta = {"conditions": answers}
+        asked: list[Any] = []
+        step.input = {"conditions": asked}
         try:
             for index, question in enumerate(step.compiled, start=1):
+                asked.append(question.shown(step.scope))
                 answers.append(question.answer(step.scope))
                 if answers[-1]:
                     return self._go(step, index, Outcome(result=answers[-1], meta=meta))
         except ExpressionError as error:
             answers.append(str(error))
-            with suppress(ExpressionError):
-                step.input = step.compiled[len(answers) - 1].shown(step.scope)
             return Outcome(JobStatus.ERROR, answers[-1], meta)
         status = JobStatus.RESOLVED if step.config.continue_on_no_match else JobStatus.FAILED
         return self._go(step, OTHERWISE, Outcome(status, answers[-1] if answers else None, meta))

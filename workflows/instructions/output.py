@@ -32,4 +32,5 @@ class Output(Instruction[OutputConfig]):
 
     def run(self, step: Step) -> Outcome:
         value = step.compiled.render(step.scope)
+        step.input = {"value": value}
         return Outcome(result=value, output=value)

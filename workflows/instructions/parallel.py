@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import field_validator
 
 from workflows.instructions.base import NOTHING, Instruction, NodeConfig, Outcome, Step, StepJob, Wait
+from workflows.shapes import Shape
 from workflows.statuses import JobStatus
 
 if TYPE_CHECKING:
@@ -35,8 +36,12 @@ class Parallel(Instruction[ParallelConfig]):
     shifts = True
     in_turn = True
 
+    def result_shape(self, config: ParallelConfig) -> Shape:
+        return Shape("list", _("status of each branch"))
+
     def run(self, step: Step) -> Outcome:
         """Starts the first branch. The result holds each branch's status, by ascending index, null until it ends."""
+        step.input = {"mode": step.config.mode}
         statuses: list[int | None] = [None] * len(step.node.branches)
         return self._start(step, statuses, 0) if statuses else Outcome(result=[])
 

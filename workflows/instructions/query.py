@@ -1,5 +1,7 @@
 """Rows read (spec 5.7)."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from django.db.models import F, Model, QuerySet
@@ -9,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import Field, WithJsonSchema, field_validator
 
 from workflows.collections import ModelType, load, parse_appends, to_json, usable
-from workflows.errors import Invalid
+from workflows.errors import Invalid, check_all
 from workflows.filters import order_column
 from workflows.instructions.base import NodeConfig, Outcome
 from workflows.instructions.data import (
@@ -22,6 +24,7 @@ from workflows.instructions.data import (
     has_template,
     matching,
 )
+from workflows.shapes import Shape, of_row
 from workflows.statuses import JobStatus
 
 DEFAULT_PAGE_SIZE = 20
@@ -72,18 +75,24 @@ class QueryConfig(DataConfig):
 class Query(DataInstruction[QueryConfig]):
     type = "query"
     writes = False
+    testable = True
     title = _("Query rows")
     description = _("Reads the rows that meet a filter: a list of them, or the first.")
     Config = QueryConfig
 
     def check_params(self, config: QueryConfig, model: ModelType) -> None:
         params = config.params
-        check_filter(model, params.filter)
-        check_appends(model, params.appends)
-        _order(model, params.sort)
-        for name, value in (("page", params.page), ("pageSize", params.page_size)):
-            if not has_template(value):
-                _number(value, 1, name)
+        numbers = {"page": params.page, "pageSize": params.page_size}
+        check_all(
+            lambda: check_filter(model, params.filter),
+            lambda: check_appends(model, params.appends),
+            lambda: _order(model, params.sort),
+            *(partial(_number, value, 1, name) for name, value in numbers.items() if not has_template(value)),
+        )
+
+    def result_shape(self, config: QueryConfig) -> Shape:
+        row = of_row(config.model, parse_appends(config.model, config.params.appends))
+        return replace(row, kind="list") if config.multiple else row
 
     def act(self, config: QueryConfig, params: dict[str, Any]) -> Outcome:
         model = config.model

@@ -13,7 +13,9 @@ from workflows.expressions import Template, compile_template
 from workflows.expressions.text import to_text
 from workflows.instructions.base import Effect, Instruction, NodeConfig, Outcome, Step
 from workflows.instructions.evaluating import located
-from workflows.instructions.request_body import ContentType, encode, pairs
+from workflows.instructions.request_body import ContentType, check_body, encode, pairs, shown_body
+from workflows.secrecy import masked
+from workflows.shapes import Shape
 from workflows.statuses import JobStatus
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class Request(Instruction[RequestConfig]):
         for field in ("url", "headers", "params", "data"):
             with located(field):
                 _template(config, field)
+        check_body(config.content_type, config.data)
         if config.url and "{{" not in config.url and not config.url.strip().lower().startswith(("http://", "https://")):
             raise Invalid(gettext("The URL begins with http:// or https://."), field="url")
 
@@ -80,7 +83,19 @@ class Request(Instruction[RequestConfig]):
 
     def input_of(self, step: Step) -> Any:
         rendered = {field: template.render(step.scope) for field, template in step.compiled.items()}
-        return {"method": step.config.method, "contentType": step.config.content_type, **rendered}
+        rendered["data"] = shown_body(step.config.content_type, rendered["data"])
+        return masked({"method": step.config.method, "contentType": step.config.content_type, **rendered})
+
+    def result_shape(self, config: RequestConfig) -> Shape:
+        if config.only_data:
+            return Shape("any")
+        parts = {
+            "status": Shape("number"),
+            "statusText": Shape("text"),
+            "headers": Shape("object"),
+            "data": Shape("any"),
+        }
+        return Shape("object", parts=parts)
 
     def perform(self, step: Step) -> Outcome:
         seconds = step.timeout or self.attempt_seconds_of(step.config)

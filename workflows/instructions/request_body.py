@@ -1,18 +1,11 @@
 """The body of a request node's call, by content type (spec 5.23)."""
 
-import base64
-import binascii
 import json
-from pathlib import PurePath
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-from django.core.exceptions import SuspiciousOperation
-from django.core.files.storage import default_storage
-from django.utils.translation import gettext as _
-
-from workflows.errors import Invalid
 from workflows.expressions.text import to_text
+from workflows.instructions.files import check_files, read_files, without_content
 from workflows.jsonable import jsonable
 from workflows.net import Files
 
@@ -36,6 +29,21 @@ def encode(content_type: ContentType, data: Any) -> tuple[bytes | None, Files | 
     if content_type == "multipart/form-data":
         return None, _parts(data)
     return to_text(data).encode(), None
+
+
+def shown_body(content_type: ContentType, data: Any) -> Any:
+    """As jobs keep it: without the contents of files."""
+    if content_type != "multipart/form-data" or not isinstance(data, list):
+        return data
+    return [part | {"file": without_content(part.get("file"))} if _is_file(part) else part for part in data]
+
+
+def check_body(content_type: ContentType, data: Any) -> None:
+    """Raises `Invalid` (field "data") for files that can't be meant."""
+    if content_type == "multipart/form-data" and isinstance(data, list):
+        for part in data:
+            if _is_file(part):
+                check_files(part.get("file"), "data")
 
 
 def pairs(entries: Any) -> list[tuple[str, str]]:
@@ -69,26 +77,12 @@ def _parts(data: Any) -> Files:
         name = to_text(part.get("name")).strip() if isinstance(part, dict) else ""
         if not name:
             continue
-        if part.get("valueType") == "file":
-            files = part.get("file")
-            found.extend((name, _file(file)) for file in (files if isinstance(files, list) else [files]) if file)
+        if _is_file(part):
+            found.extend((name, file) for file in read_files(part.get("file"), "data"))
         else:
             found.append((name, (None, to_text(part.get("text")).encode(), None)))
     return found
 
 
-def _file(value: Any) -> tuple[str, bytes, str | None]:
-    """The name of a file in the default storage, as a FileField's value is, or {filename, content, contentType}.
-
-    `content` is base64.
-    """
-    try:
-        if isinstance(value, dict):
-            content = base64.b64decode(to_text(value.get("content")), validate=True)
-            return to_text(value.get("filename")) or "file", content, to_text(value.get("contentType")) or None
-        with default_storage.open(to_text(value)) as file:
-            return PurePath(to_text(value)).name, file.read(), None
-    except binascii.Error:
-        raise Invalid(_("The content of a file is not base64."), field="data") from None
-    except (OSError, ValueError, SuspiciousOperation):
-        raise Invalid(_("There is no file %r in the default storage.") % to_text(value), field="data") from None
+def _is_file(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("valueType") == "file"

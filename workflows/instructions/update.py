@@ -23,6 +23,7 @@ from workflows.instructions.data import (
     has_template,
     matching,
 )
+from workflows.shapes import Shape
 
 _BATCH = 500
 
@@ -60,6 +61,9 @@ class Update(DataInstruction[UpdateConfig]):
                 _check_changeable(model, name, params.individual_hooks)
         check_values(model, params.values)
 
+    def result_shape(self, config: UpdateConfig) -> Shape:
+        return Shape("number")
+
     def act(self, config: UpdateConfig, params: dict[str, Any]) -> Outcome:
         rows = matching(config, params["filter"], required=True)
         for name in params["values"]:
@@ -67,7 +71,8 @@ class Update(DataInstruction[UpdateConfig]):
         values = coerce(config.model, params["values"], path="params.values")
         if not config.params.individual_hooks:
             return Outcome(result=rows.update(**values.fields) if values.fields else 0)
-        return Outcome(result=sum(_save(instance, values, config.alias) for instance in _locked(rows, config.alias)))
+        changed = locked_rows(rows, config.alias)
+        return Outcome(result=sum(_save(instance, values, config.alias) for instance in changed))
 
 
 def _check_changeable(model: type[Model], name: str, one_by_one: bool) -> None:
@@ -91,7 +96,7 @@ def _save(instance: Model, values: Values, alias: str) -> int:
     return 1
 
 
-def _locked(rows: "QuerySet[Any]", alias: str) -> Iterator[Model]:
+def locked_rows(rows: "QuerySet[Any]", alias: str) -> Iterator[Model]:
     """The rows in the order of their keys, a batch at a time, locked so that the save overwrites nobody's change."""
     features = connections[alias].features
     lock: dict[str, Any] = {"no_key": True} if features.has_select_for_no_key_update else {}

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from django.utils.functional import Promise
 
+from workflows.answering import Answer
 from workflows.instructions.base import NodeConfig, parse_config
+from workflows.shapes import ANY, Shape
 
 if TYPE_CHECKING:
     from workflows.models import Workflow
@@ -45,6 +47,8 @@ class Event:
     event_key: str | None = None
     #: The alias the event's transaction is on; the run's row is written there, or on the engine's at commit.
     using: str | None = None
+    #: Of a request that waits for a sync run: what the run says to it.
+    answer: Answer | None = None
     #: Extra columns of the run: name, tags, manually, parent ...
     fields: Mapping[str, Any] = field(default_factory=dict)
 
@@ -87,6 +91,9 @@ class Trigger(Generic[ConfigT]):
     title: ClassVar[str | Promise]
     description: ClassVar[str | Promise] = ""
     Config: ClassVar[builtins.type[TriggerConfig]] = TriggerConfig
+    #: Places of the configuration whose texts are no templates, and places of expressions, as an instruction's.
+    verbatim: ClassVar[tuple[str, ...]] = ()
+    expressions: ClassVar[tuple[str, ...]] = ()
     #: True or False forces the mode; None leaves it to the workflow.
     sync: ClassVar[bool | None] = None
 
@@ -97,8 +104,19 @@ class Trigger(Generic[ConfigT]):
     def check(self, config: ConfigT, workflow: "Workflow | None" = None) -> None:
         """What the schema can't say. Raises `Invalid` with paths."""
 
+    def context_shape(self, config: ConfigT) -> Shape:
+        """What the context looks like, for people who name it in templates."""
+        return ANY
+
     def listen(self, listeners: Sequence[Listener]) -> None:
         """These, and only these, workflows of the kind are enabled now (`config` parsed). Called when that changed."""
+
+    def validate_context(self, config: ConfigT, values: Any) -> dict[str, Any]:
+        """What is wrong with these values for a run by hand: a sentence a field, nothing where they will do (spec 3.2).
+
+        For forms, before there is a run: it reads no rows.
+        """
+        return {}
 
     def manual_context(self, config: ConfigT, values: Any) -> Any:
         """The context of a run by hand, or None if the values don't meet the trigger's condition. Raises `Invalid`."""

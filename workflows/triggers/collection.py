@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.db.models import Model
 from django.utils.translation import gettext as _
@@ -12,7 +12,8 @@ from pydantic import Field, field_validator
 from workflows import filters
 from workflows.coercion import field_value
 from workflows.collections import Appends, load, parse_appends, reference, resolve, to_json, usable, write_alias
-from workflows.errors import Invalid
+from workflows.errors import Invalid, check_all, refuse
+from workflows.shapes import Shape, of_row
 from workflows.triggers.base import Listener, Trigger, TriggerConfig
 
 if TYPE_CHECKING:
@@ -75,9 +76,21 @@ class CollectionConfig(TriggerConfig):
         q = filters.to_q(self.model, self.condition, path="condition", reach=usable)
         return bool(self.model._base_manager.using(using).filter(pk=pk).filter(q).exists())
 
+    def matching(self, keys: Sequence[Any], using: str) -> set[Any]:
+        """Those of the rows that meet the condition, in one query, or none where there is no condition."""
+        if filters.is_empty(self.condition):
+            return set(keys)
+        q = filters.to_q(self.model, self.condition, path="condition", reach=usable)
+        return set(self.model._base_manager.using(using).filter(pk__in=keys).filter(q).values_list("pk", flat=True))
+
     def reload(self, pk: Any, using: str) -> Model | None:
         """The row as it stands, with its `appends`."""
-        return cast("Model | None", load(self.model._base_manager.using(using).filter(pk=pk), self.tree).first())
+        return self.reload_all([pk], using).get(pk)
+
+    def reload_all(self, keys: Sequence[Any], using: str) -> dict[Any, Model]:
+        """The rows as they stand, by key, each with its `appends`; one query, and one for each relation to many."""
+        found = load(self.model._base_manager.using(using).filter(pk__in=keys), self.tree)
+        return {row.pk: row for row in found}
 
 
 class CollectionTrigger(Trigger[CollectionConfig]):
@@ -93,29 +106,38 @@ class CollectionTrigger(Trigger[CollectionConfig]):
         if config.appends and config.mode == DELETE:
             raise Invalid(_("A deleted row's relations can't be loaded; leave them out."), field="appends")
         known = changeable(model)
-        for index, name in enumerate(config.changed):
-            if name not in known:
-                raise Invalid(
-                    _("%(model)s has no field %(name)r; it has %(known)s.")
-                    % {"model": reference(model), "name": name, "known": ", ".join(sorted(known))},
-                    field=f"changed.{index}",
-                )
-        filters.to_q(model, config.condition, path="condition", reach=usable)
-        parse_appends(model, config.appends)
+        sentence = _("%(model)s has no field %(name)r; it has %(known)s.")
+        said = {"model": reference(model), "known": ", ".join(sorted(known))}
+        wrong = {
+            f"changed.{i}": sentence % {**said, "name": name}
+            for i, name in enumerate(config.changed)
+            if name not in known
+        }
+        check_all(
+            lambda: refuse(wrong),
+            lambda: filters.to_q(model, config.condition, path="condition", reach=usable),
+            lambda: parse_appends(model, config.appends),
+        )
+
+    def context_shape(self, config: CollectionConfig) -> Shape:
+        return Shape("object", parts={"data": of_row(_chosen(config), config.tree)})
 
     def listen(self, listeners: Sequence[Listener]) -> None:
         from workflows.triggers import rows
 
         rows.watch(listeners)
 
+    def validate_context(self, config: CollectionConfig, values: Any) -> dict[str, Any]:
+        try:
+            _named_row(config, values)
+        except Invalid as error:
+            return error.errors
+        return {}
+
     def manual_context(self, config: CollectionConfig, values: Any) -> Any:
         """`values` is {"data": the row's key, or the row as an object}."""
-        if not isinstance(values, Mapping) or values.get("data") is None:
-            raise Invalid(_("Name the row: its key, or the row as an object."), field="data")
-        data, model = values["data"], _chosen(config)
+        model, data, raw, pk = _named_row(config, values)
         given = isinstance(data, Mapping)
-        raw = data.get(model._meta.pk.name) if given else data
-        pk = None if raw is None else field_value(model._meta.pk, raw, path="data")
         if config.mode != DELETE and not config.matches(pk, config.alias):
             return None
         if given and not (config.appends and pk is not None):
@@ -126,9 +148,21 @@ class CollectionTrigger(Trigger[CollectionConfig]):
         return {"data": to_json(row, config.tree, model=model)}
 
 
+def _named_row(config: CollectionConfig, values: Any) -> tuple[type[Model], Any, Any, Any]:
+    """(its model, what was given, the key in it, the key as the model has it). Raises `Invalid` (field "data")."""
+    if not isinstance(values, Mapping) or values.get("data") is None:
+        raise Invalid(_("Name the row: its key, or the row as an object."), field="data")
+    data, model = values["data"], _chosen(config)
+    raw = data.get(model._meta.pk.name) if isinstance(data, Mapping) else data
+    return model, data, raw, None if raw is None else field_value(model._meta.pk, raw, path="data")
+
+
 def _chosen(config: CollectionConfig) -> type[Model]:
     if config.collection is None:
-        raise Invalid(_("Choose the model whose rows are listened to."), field="collection")
+        raise Invalid(
+            _('Choose the model whose rows are listened to: "collection" in the workflow\'s configuration.'),
+            field="collection",
+        )
     return config.model
 
 

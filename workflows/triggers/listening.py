@@ -29,8 +29,8 @@ from django.db.models.signals import post_migrate
 from pydantic import ValidationError
 
 from workflows.conf import conf
-from workflows.errors import Invalid
-from workflows.graph import forget_graphs
+from workflows.errors import Invalid, NotFound
+from workflows.graph import forget_graphs, load_graph
 from workflows.models import Generation, Workflow
 from workflows.options import WorkflowOptions
 from workflows.triggers import get_trigger, triggers
@@ -57,6 +57,8 @@ class _State:
         self.next_look = 0.0
         self.next_reload = 0.0
         self.listeners: dict[str, tuple[Listener, ...]] = {}
+        #: What each version's class was when this process first saw it.
+        self.classes: dict[int, bool] = {}
         #: What was seen before its commit, inside a TestCase.
         self.uncommitted: tuple[Change, ...] = ()
 
@@ -120,6 +122,34 @@ def listeners(type: str) -> tuple[Listener, ...]:
     return _state.listeners.get(type, ())
 
 
+def is_solo(workflow_id: int) -> bool:
+    """Whether runs of this version are claimed alone, as this process knows it. A guess: the claim corrects it."""
+    classes = _state.classes
+    solo = classes.get(workflow_id)
+    if solo is None:
+        try:
+            solo = load_graph(workflow_id).solo
+        except (Invalid, NotFound):
+            solo = True
+        # If it changed meanwhile, this is a dict that nobody looks at any more.
+        classes[workflow_id] = solo
+    return solo
+
+
+def forget_classes() -> None:
+    """Before anything is read anew: a version may be edited until a run of it is claimed."""
+    _state.classes = {}
+
+
+def forget() -> None:
+    """As a process that has only begun: nothing is listened to before the next look. For tests, whose workflows go
+    without a word when their transaction is rolled back."""
+    with _state.lock:
+        _state.number, _state.next_look, _state.uncommitted = None, 0.0, ()
+        forget_classes()
+        _hand_out({})
+
+
 def listener_of(workflow: Workflow) -> Listener:
     """The workflow as triggers and the dispatcher keep it. Raises `Invalid` where its type or configuration is."""
     trigger = get_trigger(workflow.type)
@@ -177,6 +207,7 @@ def _look(force: bool) -> None:
             if force or number != _state.number or now >= _state.next_reload:
                 # Graphs hold the options, which change on versions that have runs too.
                 forget_graphs()
+                forget_classes()
                 _hand_out(_read(alias))
                 _state.number = number
                 _state.next_reload = now + HEAL_SECONDS

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from workflows.errors import Invalid
 from workflows.instructions.base import NodeConfig
+from workflows.shapes import Shape
 from workflows.triggers.base import Trigger, TriggerConfig
 
 if TYPE_CHECKING:
@@ -42,9 +43,10 @@ class ManualConfig(TriggerConfig):
 
 class ManualTrigger(Trigger[ManualConfig]):
     type = "manual"
-    title = gettext_lazy("Started by hand")
+    title = gettext_lazy("Manual")
     description = gettext_lazy("By a person, an API client or start(); its context is what they give.")
     Config = ManualConfig
+    verbatim = ("fields",)
 
     def check(self, config: ManualConfig, workflow: "Workflow | None" = None) -> None:
         seen: set[str] = set()
@@ -53,23 +55,35 @@ class ManualTrigger(Trigger[ManualConfig]):
                 raise Invalid(_("Two inputs are called %r; rename one.") % item.name, field=f"fields.{index}.name")
             seen.add(item.name)
 
-    def manual_context(self, config: ManualConfig, values: Any) -> Any:
-        """The values as they are given, nothing being an empty object. Raises `Invalid` naming the input at fault."""
+    def context_shape(self, config: ManualConfig) -> Shape:
+        parts = {item.name: Shape(item.type, item.title) for item in config.fields}
+        return Shape("object" if parts else "any", parts=parts)
+
+    def validate_context(self, config: ManualConfig, values: Any) -> dict[str, Any]:
         if not config.fields:
-            return {} if values is None else values
+            return {}
         if not isinstance(values, Mapping):
-            raise Invalid(_("The values are an object of inputs."), field="values")
+            return {"values": _("The values are an object of inputs.")}
+        errors: dict[str, Any] = {}
         for item in config.fields:
-            value = values.get(item.name)
+            value, name = values.get(item.name), item.title or item.name
             if value is None and item.required:
-                raise Invalid(_("%r is required.") % (item.title or item.name), field=item.name)
-            if value is not None and not _fits(value, item.type):
-                raise Invalid(
-                    _("%(name)r takes a value of the kind %(kind)s.")
-                    % {"name": item.title or item.name, "kind": item.type},
-                    field=item.name,
-                )
-        return dict(values)
+                errors[item.name] = _("%r is required.") % name
+            elif value is not None and not _fits(value, item.type):
+                errors[item.name] = _("%(name)r takes a value of the kind %(kind)s.") % {
+                    "name": name,
+                    "kind": item.type,
+                }
+        return errors
+
+    def manual_context(self, config: ManualConfig, values: Any) -> Any:
+        """The values as they are given, nothing being an empty object. Raises `Invalid` naming the inputs at fault."""
+        if errors := self.validate_context(config, values):
+            first = next(iter(errors))
+            raise Invalid(errors[first], field=first, errors=errors)
+        if config.fields:
+            return dict(values)
+        return {} if values is None else values
 
 
 def _fits(value: Any, kind: str) -> bool:

@@ -7,7 +7,8 @@ its `save_base` runs inside one: the row and its runs are one commit, and a fail
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextvars import copy_context
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from datetime import datetime
 from functools import partial, wraps
 from typing import Any, cast
@@ -37,6 +38,9 @@ _saved: Mapping[type[Model], tuple[Listener, ...]] = {}
 _deleted: Mapping[type[Model], tuple[Listener, ...]] = {}
 _compared: Mapping[type[Model], tuple[str, ...]] = {}
 
+#: Where deletes are gathered, the events of those so far.
+_gathered: ContextVar[list[Event] | None] = ContextVar("sluice_gathered", default=None)
+
 
 class RollbackOnFailure(SluiceError):
     """The sync run of a write did not succeed, so the write is undone (spec 4.1)."""
@@ -50,8 +54,11 @@ class RollbackOnFailure(SluiceError):
 
 def install() -> None:
     """Wraps `Model.save_base` once for all models: a save that makes this process look must itself be caught."""
+    from workflows.triggers import tracking
+
     if not hasattr(Model.save_base, "__wrapped__"):
         Model.save_base = _save_base(Model.save_base)  # type: ignore[method-assign]
+    tracking.install()
 
 
 def watch(listeners: Sequence[Listener]) -> None:
@@ -161,15 +168,61 @@ def _on_save(sender: type[Model], instance: Model, created: bool, raw: bool, usi
 
 
 def _on_delete(sender: type[Model], instance: Model, using: str, origin: Any = None, **_: Any) -> None:
+    gathered = _gathered.get()
     # A QuerySet's delete is a bulk write (spec 4.1); rows that go with a deleted one are single writes.
-    if ambient.silent() or not isinstance(origin, Model | None):
+    if ambient.silent() or (gathered is None and not isinstance(origin, Model | None)):
         return
     events = [
         Event(listener, {"data": to_json(instance, model=listener.config.model)}, using=using)
         for listener in _deleted.get(sender, ())
         if listener.config.alias == using
     ]
+    if gathered is None:
+        _fire(events, using)
+    else:
+        gathered += events
+
+
+@contextmanager
+def gathered(using: str) -> Iterator[None]:
+    """What is deleted inside is told of at the end, in one insert, whoever asked for the deletes."""
+    events: list[Event] = []
+    token = _gathered.set(events)
+    try:
+        yield
+    finally:
+        _gathered.reset(token)
     _fire(events, using)
+
+
+def heard(model: type[Model], mode: int) -> bool:
+    """Whether some workflow listens to rows of the model being created or changed."""
+    return any(cast(CollectionConfig, listener.config).fires_on(mode) for listener in _saved.get(model, ()))
+
+
+def compared(model: type[Model]) -> tuple[str, ...]:
+    """The columns of which the listeners to changes need to know what they held."""
+    return _compared.get(model, ())
+
+
+def fire_rows(model: type[Model], mode: int, before: Mapping[Any, Mapping[str, Any]], using: str) -> None:
+    """Fires for rows written in bulk, in their order: {key: what the compared columns held}, a fixed number of queries
+    for all of them."""
+    found: dict[int, list[Event]] = {number: [] for number in range(len(before))}
+    for listener in _saved.get(model, ()):
+        config = cast(CollectionConfig, listener.config)
+        if config.alias != using or not config.fires_on(mode):
+            continue
+        matching, held = config.matching(list(before), using), config.reload_all(list(before), using)
+        for number, (key, old) in enumerate(before.items()):
+            row = held.get(key)
+            if row is None or key not in matching:
+                continue
+            if mode == UPDATE and config.changed and not _changed(config, row, old):
+                continue
+            data = to_json(row, config.tree, model=config.model)
+            found[number].append(Event(listener, {"data": data}, using=using))
+    _fire([event for events in found.values() for event in events], using)
 
 
 def _fire(events: list[Event], using: str) -> None:

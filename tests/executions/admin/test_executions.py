@@ -1,13 +1,14 @@
 import pytest
 from django.contrib.messages import get_messages
+from django.utils import timezone
 
-from executions import dispatcher
-from executions.admin import operating
+from executions import operations
+from executions.admin import asking, operating
 from executions.models import Execution, Job
 from tests.building import build
 from tests.executions.rows import job, run
 from tests.pages import words
-from workflows.models import Workflow
+from workflows.models import HistoryEntry, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -20,15 +21,23 @@ def waiting(**columns):
     return run(build([DELAY]), status=0, **columns)
 
 
-@pytest.mark.parametrize("query", ["", "?status=queued", "?type=manual&since=day&manually=no"])
-def test_the_list_takes_a_fixed_number_of_queries_and_loads_no_json(pages, django_assert_num_queries, query):
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [
+        # Session, user, capped count, page.
+        ("", 4),
+        # Of a filter the page is its keys, then their rows.
+        ("?status=queued", 5),
+        ("?type=manual&created_span=day&manually=false", 5),
+    ],
+)
+def test_the_list_takes_a_fixed_number_of_queries_and_loads_no_json(pages, django_assert_num_queries, query, number):
     workflow = build([SUM])
     for _ in range(5):
         run(workflow)
         run(status=None)
     page = pages()
-    # Session, user, capped count, page.
-    with django_assert_num_queries(4) as queries:
+    with django_assert_num_queries(number) as queries:
         page.get(LIST, query=query)
     assert not any(
         f'"{column}"' in query["sql"] for query in queries for column in ("context", "output", "agenda", "stack")
@@ -39,7 +48,8 @@ def test_a_filter_by_workflow_and_a_search_take_a_fixed_number_of_queries(pages,
     for _ in range(5):
         run(build([SUM]))
     page = pages()
-    with django_assert_num_queries(5):
+    # The workflows that are meant, for their runs and for their search attributes.
+    with django_assert_num_queries(7):
         page.get(LIST, query="?workflow=test")
     with django_assert_num_queries(7):
         page.get(LIST, query="?q=test")
@@ -79,7 +89,7 @@ def test_a_deleted_workflow_reads_as_such(pages):
         "?q=%00",
         "?workflow=%00",
         "?status=nope",
-        "?since=nope",
+        "?created_span=nope",
         "?type=nope",
         "?manually=x",
         "?p=9999",
@@ -96,70 +106,6 @@ def test_the_list_cannot_be_sorted_by_what_has_no_index(pages):
     run()
     text = pages().get(LIST)
     assert text.count('class="sortable') <= 1
-
-
-def test_the_page_takes_a_fixed_number_of_queries(pages, django_assert_num_queries):
-    workflow = build([SUM, SUM])
-    execution = run(workflow)
-    nodes = list(workflow.nodes.all())
-    for number in range(1, 30):
-        job(execution, number, node=nodes[number % 2], result={"n": number})
-    page = pages()
-    page.get(CHANGE, execution.pk)
-    # Session, user, run, children, reruns, jobs, workflow, nodes.
-    with django_assert_num_queries(8):
-        page.get(CHANGE, execution.pk)
-
-
-def test_the_page_shows_context_output_error_and_jobs_in_order(pages):
-    workflow = build([("parallel", {}, {1: [SUM]})])
-    outer, inner = workflow.nodes.order_by("pk")
-    execution = run(workflow, output={"answer": 42}, status=-2, error="It broke <b>", reason="timeout")
-    job(execution, 2, node=inner, parent=1, result={"inner": 1}, log="a line")
-    job(execution, 1, node=outer, status=-1, attempts=[{"number": 1, "message": "first"}], attempt=2)
-    page = pages()
-    text = page.get(CHANGE, execution.pk)
-    assert "It broke &lt;b&gt;" in text
-    shown = words(text)
-    for part in (
-        '"answer": 42',
-        '"big": "context"',
-        "Timed out",
-        '"inner": 1',
-        "a line",
-        '"message": "first"',
-        "attempt 2",
-        "in #1: Branch 1",
-    ):
-        assert part in shown
-    assert shown.index("parallel parallel") < shown.index("calculation calculation")
-    assert 'class="sluice-indent-1"' in text
-
-
-def test_jobs_come_in_pages(pages):
-    execution = run()
-    now = execution.created_at
-    known = {"execution": execution, "status": 1, "created_at": now, "updated_at": now}
-    Job.objects.bulk_create(Job(number=number, node_key=f"key{number:03}", **known) for number in range(1, 252))
-    page = pages()
-    first = page.get(CHANGE, execution.pk)
-    assert "key200" in first
-    assert "key201" not in first
-    second = page.get(CHANGE, execution.pk, query="?after=200")
-    assert "key200" not in second
-    assert "key251" in second
-    for bad in ("x", "9" * 30, "-1"):
-        assert "key001" in page.get(CHANGE, execution.pk, query=f"?after={bad}")
-
-
-def test_relatives_are_linked(pages):
-    parent = run()
-    execution = run(parent_execution=parent, rerun_of=parent, attempt=2)
-    page = pages()
-    shown = words(page.get(CHANGE, execution.pk))
-    assert f"Parent #{parent.pk}" in shown
-    assert f"Rerun of #{parent.pk}" in shown
-    assert f"Children #{execution.pk}" in words(page.get(CHANGE, parent.pk))
 
 
 def test_nothing_a_run_holds_is_markup(pages):
@@ -195,10 +141,72 @@ def act(page, action, *rows, **data):
 
 def test_cancel_does_what_it_can_and_tells_the_rest(pages):
     first, second, ended = waiting(), waiting(), run(build([SUM]))
-    messages = act(pages(), "cancel_selected", first, second, ended)
+    messages = act(pages(), "cancel_selected", first, second, ended, confirmed="yes")
     assert messages[0] == f"Canceled: #{first.pk}, #{second.pk}."
     assert "has ended (Resolved)" in messages[1]
     assert list(Execution.objects.order_by("pk").values_list("status", flat=True)) == [-3, -3, 1]
+
+
+def test_cancel_counts_first_and_asks(pages):
+    first, second, ended = waiting(), run(status=None), run(build([SUM]))
+    page = pages()
+    act(page, "cancel_selected", first, second, ended, status=200)
+    text = page.answer.content.decode()
+    assert "2 executions end as Aborted, with all they wait for." in words(text)
+    assert "1 has ended already and is left as it is." in words(text)
+    assert text.count('name="_selected_action"') == 3
+    assert list(Execution.objects.order_by("pk").values_list("status", flat=True)) == [0, None, 1]
+
+
+def test_cancel_of_one_asks_and_leads_back_to_it(pages):
+    execution, page = waiting(), pages()
+    text = page.get("executions_execution_cancel", execution.pk)
+    assert "1 execution ends as Aborted, with all it waits for." in words(text)
+    assert f'href="/admin/executions/execution/{execution.pk}/change/" class="button cancel-link"' in text
+    page.post("executions_execution_cancel", execution.pk, status=200)
+    assert Execution.objects.get().status == 0
+    page.post("executions_execution_cancel", execution.pk, confirmed="yes")
+    assert Execution.objects.get().status == -3
+    text = words(page.get("executions_execution_cancel", execution.pk))
+    assert "has ended already" in text
+    assert "as Aborted" not in text
+    page.get("executions_execution_cancel", 77, status=404)
+
+
+def test_the_reason_that_was_asked_for_is_kept(pages):
+    first, second, third, fourth = waiting(), waiting(), run(), run()
+    page = pages()
+    act(page, "cancel_selected", first, confirmed="yes", reason=" Ordered twice. ")
+    page.post("executions_execution_cancel", second.pk, confirmed="yes", reason="Paid back.")
+    act(page, "delete_selected", third, confirmed="yes", reason="Holds a name.")
+    page.post("executions_execution_delete", fourth.pk, confirmed="yes", reason="")
+    kept = HistoryEntry.objects.order_by("id").values_list("object_id", "action", "reason")
+    assert list(kept) == [
+        (first.pk, "execution.cancel", "Ordered twice."),
+        (second.pk, "execution.cancel", "Paid back."),
+        (third.pk, "execution.delete", "Holds a name."),
+        (fourth.pk, "execution.delete", None),
+    ]
+
+
+@pytest.mark.parametrize("reason", ["x" * 2_001, "a\0b"])
+def test_a_reason_that_cannot_be_kept_is_refused_at_its_field(pages, reason):
+    execution, page = waiting(), pages()
+    act(page, "cancel_selected", execution, confirmed="yes", reason=reason, status=200)
+    assert 'class="errorlist"' in page.answer.content.decode()
+    ended = run()
+    for name, row in (("cancel", execution), ("delete", ended)):
+        assert page.errors(f"executions_execution_{name}", row.pk, confirmed="yes", reason=reason)
+    assert Execution.objects.get(pk=execution.pk).status == 0
+    assert Execution.objects.filter(pk=ended.pk).exists()
+
+
+def test_more_than_an_action_takes_is_said_before(pages, monkeypatch):
+    monkeypatch.setattr(asking, "MOST", 1)
+    rows, page = [waiting(), waiting()], pages()
+    for action in ("cancel_selected", "delete_selected"):
+        act(page, action, *rows, status=200)
+        assert "Only the first 1 are taken" in words(page.answer.content.decode())
 
 
 def test_pause_and_resume(pages):
@@ -244,8 +252,8 @@ def test_the_list_of_jobs_to_delete_is_never_loaded(pages, django_assert_num_que
     for number in range(1, 30):
         job(execution, number)
     page = pages()
-    # Session, user, run, count of what is refused, capped count of the jobs.
-    with django_assert_num_queries(5):
+    # Session, user, run, what of it is marked, count of what is refused, capped count of the jobs.
+    with django_assert_num_queries(6):
         page.get("executions_execution_delete", execution.pk)
 
 
@@ -272,19 +280,23 @@ def test_the_page_offers_what_fits(pages, columns, offered):
     assert {name for name in names if f"/execution/{execution.pk}/{name}/" in text} == offered
 
 
-@pytest.mark.parametrize(("button", "status", "paused"), [("cancel", -3, False), ("pause", 0, True)])
-def test_buttons_take_posts_only(pages, button, status, paused):
+def test_buttons_take_posts_only(pages):
     execution, page = waiting(), pages()
-    page.get(f"executions_execution_{button}", execution.pk, status=405)
-    page.post(f"executions_execution_{button}", execution.pk)
+    page.get("executions_execution_pause", execution.pk, status=405)
+    page.post("executions_execution_pause", execution.pk)
     execution.refresh_from_db()
-    assert (execution.status, execution.paused_at is not None) == (status, paused)
-    assert "Cancel" in page.get("executions_execution_history", execution.pk) or paused
+    assert (execution.status, execution.paused_at is not None) == (0, True)
 
 
-def test_a_button_for_a_run_that_is_gone_says_so(pages):
-    [message] = pages().post("executions_execution_cancel", 77)
-    assert "no execution 77" in message
+def test_a_cancel_stands_in_the_history(pages):
+    execution, page = waiting(), pages()
+    page.post("executions_execution_cancel", execution.pk, confirmed="yes")
+    assert "Cancel" in page.get("executions_execution_history", execution.pk)
+
+
+@pytest.mark.parametrize("button", ["cancel", "pause", "resume"])
+def test_a_button_for_a_run_that_is_gone_leads_nowhere(pages, button):
+    pages().post(f"executions_execution_{button}", 77, confirmed="yes", status=404)
 
 
 def test_rerun_from_a_chosen_node(pages):
@@ -303,53 +315,103 @@ def test_rerun_from_a_chosen_node(pages):
     page.get("executions_execution_rerun", 77, status=404)
 
 
-def test_run_now_runs_and_shows_the_run(pages):
-    workflow = build([SUM])
+def begun(**columns):
+    """A run that waits at the second of two nodes, an hour long each."""
+    workflow = build([DELAY, DELAY])
+    first, second = workflow.nodes.order_by("pk")
+    execution = run(workflow, status=0, **columns)
+    job(execution, 1, node=first)
+    job(execution, 2, node=second, upstream=1, status=0, ended_at=None, wait="timer")
+    return execution, first, second
+
+
+def test_a_rerun_of_one_that_waits_tells_what_ends_and_what_it_came_to(pages):
+    execution, first, second = begun(paused_at=timezone.now())
     page = pages()
-    assert "Run now" in page.get("workflows_workflow_change", workflow.pk)
-    page.get("executions_execution_run", workflow.pk)
-    page.post("executions_execution_run", workflow.pk, values='{"a": 1}')
-    execution = Execution.objects.get()
-    assert page.answer.url.endswith(f"/execution/{execution.pk}/change/")
-    assert (execution.context, execution.manually, execution.created_by.username) == ({"a": 1}, True, "boss")
+    shown = words(page.get("executions_execution_rerun", execution.pk))
+    assert "no new one begins" in shown
+    assert "all at the node you choose or after it ends as Aborted: “delay” (job 2)." in shown
+    assert "It is paused, and stays paused until it is resumed." in shown
+    assert Job.objects.get(number=2).status == 0
+    assert page.post("executions_execution_rerun", execution.pk, node_id=first.pk) == [
+        f"#{execution.pk} began again from “delay”; it is still paused. Ended as Aborted: “delay” (job 2)."
+    ]
+    assert Job.objects.get(number=2).status == -3
+    page.get(CHANGE, execution.pk)  # The message has been read.
+    assert "Aborted" not in words(page.get("executions_execution_rerun", execution.pk))
+    operations.resume(execution.pk)
+    [message] = page.post("executions_execution_rerun", execution.pk)
+    assert message == f"#{execution.pk} began again from the start."
 
 
-@pytest.mark.parametrize(
-    ("status", "level", "end"),
-    [(1, "success", "."), (0, "success", "."), (-2, "warning", ", which ended as Error. It broke.")],
-)
-def test_run_now_tells_what_the_run_came_to(pages, monkeypatch, status, level, end):
-    workflow, page = build([SUM]), pages()
-    execution = run(workflow, status=status, error="It broke." if status < 0 else None)
-    monkeypatch.setattr(dispatcher, "run_now", lambda *args, **kwargs: execution)
-    page.post("executions_execution_run", workflow.pk, values="")
-    [message] = get_messages(page.answer.wsgi_request)
-    assert message.level_tag == level
-    assert str(message) == f"Ran “{workflow}” as #{execution.pk}{end}"
+def test_a_rerun_names_no_jobs_to_who_may_not_see_them(pages):
+    execution, _first, _second = begun()
+    page = pages("executions.rerun_execution", "executions.view_execution")
+    shown = words(page.get("executions_execution_rerun", execution.pk))
+    assert "What it waits for at the node you choose or after it ends as Aborted." in shown
+    [message] = page.post("executions_execution_rerun", execution.pk)
+    assert message.endswith("What it waited for there ended as Aborted.")
+    assert "job 2" not in shown + message
+
+
+def test_a_rerun_of_an_ended_one_says_that_a_new_one_begins(pages):
+    execution, page = run(build([SUM])), pages()
+    shown = words(page.get("executions_execution_rerun", execution.pk))
+    assert "a new execution begins" in shown
+    assert "Aborted" not in shown
+    [message] = page.post("executions_execution_rerun", execution.pk)
+    assert f"This is #{Execution.objects.latest('pk').pk}, a rerun of <a href=" in message
+
+
+def test_a_rerun_of_a_selection_asks_where_something_waits(pages):
+    (execution, _first, _second), ended, page = begun(paused_at=timezone.now()), run(build([SUM])), pages()
+    act(page, "rerun_selected", execution, ended, status=200)
+    shown = words(page.answer.content.decode())
+    for said in ("1 execution has not ended", "1 waiting job ends as Aborted.", "1 is paused", "1 more runs again"):
+        assert said in shown
+    assert (Job.objects.filter(status=-3).count(), Execution.objects.count()) == (0, 2)
+    act(page, "rerun_selected", execution, ended, confirmed="yes", reason="Wrong price.")
+    assert (Job.objects.filter(status=-3).count(), Execution.objects.count()) == (1, 3)
+    assert set(HistoryEntry.objects.values_list("reason", flat=True)) == {"Wrong price."}
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_rerun_is_not_offered_where_the_workflow_was_deleted(pages, status):
+    execution, page = run(status=status), pages()
+    assert "/rerun/" not in page.get(CHANGE, execution.pk)
+    page.get("executions_execution_rerun", execution.pk, status=302)
+    [told] = get_messages(page.answer.wsgi_request)
+    assert "was deleted" in str(told)
+    assert "run another workflow" in str(told)
+
+
+def test_a_refused_rerun_names_a_remedy(pages):
+    execution = run()
+    [message] = act(pages(), "rerun_selected", execution)
+    assert message == (
+        f"Refused. The workflow of execution {execution.pk} was deleted, so it can't run again; "
+        "run another workflow with its values."
+    )
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_where_nothing_can_be_deleted_nothing_is_to_confirm(pages, count):
+    rows, page = [waiting() for _ in range(count)], pages()
+    act(page, "delete_selected", *rows, status=200)
+    text = page.answer.content.decode()
+    shown = words(text)
+    assert ("It can't be deleted" if count == 1 else "None of these 2 can be deleted") in shown
+    assert "0 executions" not in shown
+    assert 'type="submit" value="Delete"' not in text
+    assert 'name="confirmed"' not in text
 
 
 def test_a_count_of_jobs_to_delete_ends_at_the_cap(pages, monkeypatch):
-    monkeypatch.setattr("executions.admin.executions.COUNTED", 2)
+    monkeypatch.setattr("executions.admin.asking.COUNTED", 2)
     execution = run()
     for number in (1, 2, 3):
         job(execution, number)
     assert "with more than 2 jobs." in words(pages().get("executions_execution_delete", execution.pk))
-
-
-def test_run_now_tells_what_is_wrong(pages, monkeypatch):
-    workflow, page = build([SUM]), pages()
-    assert "not valid JSON" in page.errors("executions_execution_run", workflow.pk, values="{")
-    page.get("executions_execution_run", 77, status=404)
-    monkeypatch.setattr(dispatcher, "run_now", lambda *args, **kwargs: None)
-    [message] = page.post("executions_execution_run", workflow.pk, values="")
-    assert "condition" in message
-    assert not Execution.objects.exists()
-
-
-def test_run_now_is_an_action_of_the_list_of_workflows(pages):
-    workflow, page = build([SUM]), pages()
-    page.post("workflows_workflow_changelist", action="tool_run_now", _selected_action=[workflow.pk])
-    assert page.answer.url.endswith(f"/execution/run/{workflow.pk}/")
 
 
 PAGES = [
@@ -357,6 +419,7 @@ PAGES = [
     ("get", "{e}/change/", "executions.view_execution"),
     ("get", "{e}/delete/", "executions.delete_execution"),
     ("post", "{e}/delete/", "executions.delete_execution"),
+    ("get", "{e}/cancel/", "executions.cancel_execution"),
     ("post", "{e}/cancel/", "executions.cancel_execution"),
     ("post", "{e}/pause/", "executions.pause_execution"),
     ("post", "{e}/resume/", "executions.pause_execution"),

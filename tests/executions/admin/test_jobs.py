@@ -1,5 +1,6 @@
 import pytest
 
+from tests.building import build
 from tests.executions.rows import job, run
 
 pytestmark = pytest.mark.django_db
@@ -47,3 +48,28 @@ def test_it_needs_its_permission(pages):
     page = pages("executions.view_execution")
     page.get(LIST, status=403)
     page.get(CHANGE, row.pk, status=403)
+
+
+def test_its_page_links_to_all_it_stands_with(pages, django_assert_num_queries):
+    workflow = build([("calculation", {"engine": "math.js", "expression": "1+2"})])
+    node, execution = workflow.nodes.get(), run(workflow)
+    first, second = job(execution, 1), job(execution, 2)
+    child = run(parent_execution=execution, parent_job=3)
+    row = job(execution, 3, node=node, parent=1, upstream=2, log='{"level": "ERROR", "message": "Ouch <b>"}\n')
+    page = pages()
+    # Django remembers content types from the first time on.
+    page.get(CHANGE, row.pk)
+    # Session, user, job with its run and node, what its workflow marks, parent, the one before, runs it started, tasks.
+    with django_assert_num_queries(8):
+        text = page.get(CHANGE, row.pk)
+    for address in (
+        f"/admin/executions/execution/{execution.pk}/change/?after=2#job-3",
+        f"/admin/workflows/node/{node.pk}/change/",
+        f"/admin/executions/job/{first.pk}/change/",
+        f"/admin/executions/job/{second.pk}/change/",
+        f"/admin/executions/execution/{child.pk}/change/",
+    ):
+        assert f'href="{address}"' in text
+    assert "Ouch &lt;b&gt;" in text
+    node.delete()
+    assert "deleted node n1" in page.get(CHANGE, row.pk)

@@ -50,7 +50,7 @@ def test_lists_load_no_context_unless_asked(client, django_assert_num_queries):
     for _ in range(3):
         run()
     api = client()
-    with django_assert_num_queries(3) as queries:
+    with django_assert_num_queries(4) as queries:
         rows = api("GET", "executions/")["results"]
     assert len(rows) == 3
     assert not {"context", "output", "stack"} & set(rows[0])
@@ -127,7 +127,7 @@ def test_an_ended_run_refuses_with_its_status_and_stays_as_it_is(client, operati
 
 
 @pytest.mark.parametrize(("status", "answer", "left"), [(1, 204, 0), (None, 204, 0), (-3, 204, 0), (0, 409, 1)])
-def test_only_a_running_run_refuses_to_be_deleted(client, status, answer, left):
+def test_case_108_only_a_running_run_refuses_to_be_deleted(client, status, answer, left):
     execution = run(build(steps("sum")), status=status)
     job(execution)
     client()("DELETE", f"executions/{execution.pk}/", status=answer)
@@ -209,7 +209,7 @@ def test_each_action_needs_its_permission(client, method, path, permission):
     workflow = build(steps("sum"))
     execution = run(workflow)
     path = path.format(e=execution.pk, j=job(execution).pk, w=workflow.pk)
-    client(None).errors(method, path, {}, status=403)
+    client(None).errors(method, path, {}, status=401)
     client(*({row[2] for row in ACTIONS} - {permission})).errors(method, path, {}, status=403)
 
 

@@ -19,3 +19,18 @@ def test_the_paginator_counts_no_further_than_its_cap(monkeypatch, django_assert
 
 def test_a_badge_escapes_its_word():
     assert "<b>" not in badge("<b>", "good")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("ticked", ["abc", "9" * 40, "\x00", "-1", ""])
+@pytest.mark.parametrize(
+    ("where", "action"),
+    [
+        ("executions/execution", "cancel_selected"),
+        ("workflows/workflow", "enable_selected"),
+        ("workflows/category", "delete_selected"),
+    ],
+)
+def test_a_ticked_row_whose_id_is_none_is_no_error(pages, where, action, ticked):
+    answer = pages().http.post(f"/admin/{where}/", {"action": action, "_selected_action": [ticked]}, follow=True)
+    assert answer.status_code == 200

@@ -5,6 +5,10 @@ from workflows.admin.forms import JsonField, add_errors
 from workflows.errors import Frozen, Invalid
 
 
+class AnyJson(JsonField):
+    any_value = True
+
+
 class Form(forms.Form):
     config = JsonField(required=False)
     place = forms.CharField(required=False)
@@ -35,9 +39,19 @@ def test_errors_stand_at_their_fields(error, errors):
     ("text", "value"), [("", {}), ("  ", {}), ('{"a": 1}', {"a": 1}), ("[1]", [1]), ('"x"', "x"), ("0", 0)]
 )
 def test_json_is_read(text, value):
-    form = Form({"config": text})
+    class Any(Form):
+        config = AnyJson(required=False)
+
+    form = Any({"config": text})
     assert form.is_valid()
     assert form.cleaned_data["config"] == value
+
+
+@pytest.mark.parametrize("text", ["[]", "[1]", '"x"', '""', "0", "null", "false"])
+def test_json_that_is_no_object_is_refused(text):
+    form = Form({"config": text})
+    assert form.errors == {"config": ["Give an object of keys and values."]}
+    assert form["config"].value() == text
 
 
 @pytest.mark.parametrize("text", ["{", "NaN", '"\\u0000"', "[" * 5000, "nope"])

@@ -3,7 +3,6 @@ from django.utils import timezone
 
 from tests.pages import words
 from tests.workflows.kinds import outline, plant, spare
-from workflows.instructions import get_instruction
 from workflows.models import Node
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("registered")]
@@ -55,12 +54,24 @@ def test_a_node_is_added_at_its_place(pages, place, after):
         ({"policy": '{"retry": {"attempts": 0}}'}, "retry.attempts"),
         ({"place": "77"}, "valid choice"),
         ({"title": "x" * 300}, "255"),
+        ({"config": '{"amuont": 1}'}, 'amuont: There is no such key. Did you mean "amount"?'),
+        ({"policy": '{"retry": {"atempts": 2}}'}, 'retry.atempts: There is no such key. Did you mean "attempts"?'),
     ],
 )
 def test_what_is_refused_stands_at_its_field(pages, change, sentence):
     workflow = spare()
     assert sentence in pages().errors(ADD, workflow.pk, query="?type=t-plain", **form(**change))
     assert not Node.objects.exists()
+
+
+def test_all_that_is_refused_is_told_at_once(pages):
+    said = pages().errors(
+        ADD,
+        spare().pk,
+        query="?type=t-plain",
+        **form(config='{"amount": "much", "writes": 5}', policy='{"onError": "shrug", "timeout": -1}'),
+    )
+    assert all(f"{path}: " in said for path in ("amount", "writes", "onError", "timeout"))
 
 
 def test_a_node_is_changed_on_its_page_which_shows_no_links(pages):
@@ -119,10 +130,9 @@ def test_deletion_lets_choose_which_branch_stays(pages, keep, after):
 
 
 @pytest.mark.parametrize(("data", "after"), [({}, "A(1: c)"), ({"shift": "on"}, "A(0: c)")])
-def test_a_branch_is_deleted_with_or_without_its_gap(pages, monkeypatch, data, after):
+def test_a_branch_is_deleted_with_or_without_its_gap(pages, data, after):
     workflow = spare()
     nodes = plant(workflow, "A(0: b; 1: c)")
-    monkeypatch.setattr(type(get_instruction(nodes["A"].type)), "shifts", True, raising=False)
     page = pages()
     assert "Branch 0" in page.get("workflows_node_branch_delete", nodes["A"].pk, 0)
     page.post("workflows_node_branch_delete", nodes["A"].pk, 0, **data)
@@ -147,7 +157,10 @@ def test_a_frozen_version_refuses_every_edit(pages):
         ("workflows_node_delete", [node.pk], {"keep_branch": ""}),
         ("workflows_node_branch_delete", [node.pk, 0], {}),
     ]:
-        assert "read-only" in page.errors(name, *args, query="?type=t-plain", **data)
+        for messages in (page.post(name, *args, query="?type=t-plain", **data), page.post(name, *args)):
+            assert [message for message in messages if "read-only; make a new version" in message] == messages
+            assert page.answer.url == f"/admin/workflows/workflow/{workflow.pk}/change/"
+        page.get(name, *args, status=302)
     assert page.http.post(f"/admin/workflows/node/{node.pk}/change/", form()).status_code == 403
     assert outline(workflow) == "A(0: b)"
 
@@ -223,10 +236,10 @@ def test_buttons_are_guarded_against_other_sites(pages):
         assert page.http.post(f"/admin/workflows/{path}").status_code == 403
 
 
-@pytest.mark.parametrize("shifts", [True, False])
-def test_closing_the_gap_is_offered_only_where_the_kind_can(pages, monkeypatch, shifts):
+@pytest.mark.parametrize(("kind", "shifts"), [("t-fork", True), ("t-cases", False)])
+def test_closing_the_gap_is_offered_only_where_the_kind_can(pages, kind, shifts):
     nodes = plant(spare(), "A(0: b; 1: c)")
-    monkeypatch.setattr(type(get_instruction(nodes["A"].type)), "shifts", shifts, raising=False)
+    Node.objects.filter(pk=nodes["A"].pk).update(type=kind)
     text = pages().get("workflows_node_branch_delete", nodes["A"].pk, 0)
     assert ('name="shift"' in text) == shifts
 
@@ -263,3 +276,42 @@ def test_no_node_is_added_before_a_place_is_chosen(pages):
 def test_the_page_shows_the_key(pages):
     node = plant(spare(), "a")["a"]
     assert f'<div class="readonly">{node.key}</div>' in pages().get(CHANGE, node.pk)
+
+
+def test_the_page_lists_what_a_node_may_name(pages):
+    workflow = spare(config={"every": 1})
+    nodes = plant(workflow, "a B(0: c) d")
+    page = pages()
+    text = page.get(CHANGE, nodes["c"].pk)
+    for path in ("$context", f"$jobsMapByNodeKey.{nodes['a'].key}", "$system.now", "$system.dateRange.last7Days"):
+        assert '<code class="sluice-copy">{{%s}}</code>' % path in text  # noqa: UP031
+    assert f"$jobsMapByNodeKey.{nodes['d'].key}" not in text
+
+
+@pytest.mark.parametrize(("place", "named"), [("", ""), ("a", "a"), ("B:0", "aB"), ("d", "aBd")])
+def test_the_page_of_a_new_node_lists_it_for_its_place(pages, place, named):
+    workflow = spare()
+    nodes = plant(workflow, "a B(0: c) d")
+    name, _colon, index = place.partition(":")
+    chosen = f"{nodes[name].pk}:{index}".rstrip(":") if name else ""
+    text = pages().get(ADD, workflow.pk, query=f"?type=t-plain&place={chosen}")
+    assert "{{$system.now}}" in text
+    assert {key for key, node in nodes.items() if f"{{{{$jobsMapByNodeKey.{node.key}}}}}" in text} == set(named)
+
+
+def test_a_place_that_is_gone_has_no_variables_yet(pages):
+    text = pages().get(ADD, spare().pk, query="?type=t-plain&place=77")
+    assert "{{$system.now}}" not in text
+
+
+@pytest.mark.parametrize("text", ["[]", "0", '"retry"'])
+def test_a_policy_that_is_no_object_is_refused(pages, text):
+    workflow = spare()
+    node = plant(workflow, "A")["A"]
+    page = pages()
+    for name, pk in ((ADD, workflow.pk), ("workflows_node_change", node.pk)):
+        assert "Give an object" in page.errors(name, pk, query="?type=t-plain", **form(policy=text))
+        # Our pages and Django's own speak alike.
+        assert "Please correct the error below." in words(page.answer.content.decode())
+    node.refresh_from_db()
+    assert (node.policy, workflow.nodes.count()) == ({}, 1)

@@ -58,3 +58,8 @@ def test_the_example_of_model_events_works_here_and_tells_its_modes():
     assert example["mode"] == 3
     kind.check(kind.parse(example))
     assert "4 for deleted" in note
+
+
+def test_the_example_of_schedules_works():
+    kind = triggers()["schedule"]
+    kind.check(kind.parse(json.loads(trigger_example(kind)[0])))

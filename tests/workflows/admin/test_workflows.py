@@ -4,7 +4,7 @@ from django.utils import timezone
 from tests.pages import words
 from tests.workflows.kinds import outline, plant, spare
 from workflows import registries, versions
-from workflows.models import Category, Counter, Workflow
+from workflows.models import Category, Counter, HistoryEntry, Workflow
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("registered")]
 
@@ -83,8 +83,40 @@ def test_deletion_asks_first_and_counts(pages):
     text = words(page.answer.content.decode())
     assert "2 versions go, with their 4 nodes" in text
     assert Workflow.objects.count() == 2
-    assert act(page, "remove_selected", workflow, confirmed="yes") == ["Deleted 2 versions."]
+    assert act(page, "remove_selected", workflow, confirmed="yes") == ["Deleted 2 versions of: “doomed”."]
     assert not Workflow.objects.exists()
+
+
+def test_a_selection_of_all_sorts_is_done_as_far_as_it_can_be(pages):
+    listening, draft, wrong = (
+        spare(title="listening", config={"every": 1}, enabled=True),
+        spare(title="draft", config={"every": 1}),
+        spare(title="wrong", config={"every": "x"}),
+    )
+    older = versions.revise(listening)
+    page = pages()
+    messages = act(page, "enable_selected", wrong, listening, draft, older)
+    assert messages[0].startswith("wrong (v1): ")
+    assert messages[1:] == ["Enabled: listening (v2), draft (v1), listening (v1)."]
+    assert act(page, "disable_selected", wrong, draft)[-1] == "Disabled: wrong (v1), draft (v1)."
+    assert not Workflow.objects.filter(title="draft", enabled=True).exists()
+    assert act(page, "copy_selected", wrong, draft)[-1] == "Copied: wrong (v1), draft (v1)."
+
+
+def test_the_reason_of_a_deletion_is_kept(pages):
+    first, second, page = spare(title="first"), spare(title="second"), pages()
+    act(page, "remove_selected", first, confirmed="yes", reason="Not used.")
+    assert "2000" in page.errors("workflows_workflow_delete", second.pk, confirmed="yes", reason="x" * 2_001)
+    page.post("workflows_workflow_delete", second.pk, confirmed="yes", reason="Nor this.")
+    kept = HistoryEntry.objects.filter(action="workflow.delete").order_by("id").values_list("title", "reason")
+    assert list(kept) == [("first (v1)", "Not used."), ("second (v1)", "Nor this.")]
+
+
+def test_the_count_of_executions_leads_to_them(pages):
+    workflow = spare()
+    link = f'<a href="/admin/executions/execution/?workflow={workflow.key}">0</a>'
+    assert link in pages().get(LIST)
+    assert link not in pages("workflows.view_workflow").get(LIST)
 
 
 def test_deletion_of_one_asks_first(pages):

@@ -27,7 +27,7 @@ def entry(field, code, message):
             400,
             [entry("a", "invalid", "One."), entry("b.0", "invalid", "Two.")],
         ),
-        (errors.Frozen("Read-only."), 400, [entry(None, "frozen", "Read-only.")]),
+        (errors.Frozen("Read-only."), 409, [entry(None, "frozen", "Read-only.")]),
         (errors.NotFound("Gone.", field="id"), 404, [entry("id", "not_found", "Gone.")]),
         (errors.Refused("It runs."), 409, [entry(None, "refused", "It runs.")]),
         (errors.Busy("Later."), 409, [entry(None, "busy", "Later.")]),

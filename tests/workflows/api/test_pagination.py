@@ -1,7 +1,10 @@
 import pytest
 
 from tests.workflows.kinds import plant, spare
+from workflows.api import pagination
 from workflows.models import Workflow
+
+HERE = "http://testserver/api/v1/"
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("registered")]
 
@@ -10,7 +13,7 @@ def pages(api, path):
     """The titles of every page, following `next`."""
     found = []
     while path:
-        answer = api("GET", path.removeprefix("http://testserver/api/v1/"))
+        answer = api("GET", path.removeprefix(HERE))
         found.append("".join(row["title"] for row in answer["results"]))
         path = answer["next"]
     return found
@@ -48,3 +51,29 @@ def test_nodes_are_oldest_first(client):
 
 def test_an_empty_list_is_an_answer(client):
     assert client()("GET", "workflows/") == {"next": None, "results": []}
+
+
+def test_pages_may_have_numbers_and_a_count(client):
+    for title in "abcde":
+        spare(title=title)
+    api = client()
+    page = api("GET", "workflows/?page=2&page_size=2&fields=title")
+    assert [row["title"] for row in page["results"]] == ["c", "b"]
+    assert (page["count"], page["more_than"]) == (5, False)
+    assert [row["title"] for row in api("GET", page["next"].removeprefix(HERE))["results"]] == ["a"]
+    assert [row["title"] for row in api("GET", page["previous"].removeprefix(HERE))["results"]] == ["e", "d"]
+    last = api("GET", "workflows/?page=3&page_size=2")
+    assert (last["next"], len(last["results"])) == (None, 1)
+    assert api("GET", "workflows/?page=9&page_size=2")["results"] == []
+
+
+def test_counting_stops_and_pages_go_on_by_cursor(client, monkeypatch):
+    monkeypatch.setattr(pagination, "COUNTED", 4)
+    for title in "abcdef":
+        spare(title=title)
+    api = client()
+    page = api("GET", "workflows/?page=2&page_size=2&fields=title")
+    assert (page["count"], page["more_than"]) == (4, True)
+    assert "cursor=" in page["next"]
+    assert pages(api, page["next"]) == ["ba"]
+    assert "narrow" in api.errors("GET", "workflows/?page=3&page_size=2")["page"]

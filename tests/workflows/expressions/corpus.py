@@ -2,6 +2,8 @@
 
 import json
 
+from tests.workflows.expressions.corpus_engines import MATHEMATICS
+
 LONG = "a" * 300_000
 SCOPE = {
     "$context": {
@@ -19,6 +21,11 @@ SCOPE = {
             "half": "\ud800",
             "code": "__import__('os').system('id')",
             "braces": "{{$env.SECRET}}",
+            "rows": [{"a": n % 7, "b": f"t{n}", "c": n / 3} for n in range(3_000)],
+            "floats": [n / 7 for n in range(50_000)],
+            "dates": [f"2024-{n % 12 + 1:02d}-{n % 28 + 1:02d}" for n in range(30_000)],
+            "matrix": [[(i * j) % 17 + 0.5 for i in range(100)] for j in range(100)],
+            "square": [[(i * j) % 17 + (i == j) * 20 for i in range(40)] for j in range(40)],
             "object": object(),
             "type": type,
         }
@@ -350,10 +357,11 @@ LOOK_ALIKES = [
     "encodeURL({{$context.data.half}})",
     "toJson({{$context.data.half}})",
 ]
-CORPUS = [*WALKS, *GIANTS, *REPEATS, *NESTING, *LOOK_ALIKES]
+LARGE = ["text", "texts", "rows", "floats", "matrix"]
+CORPUS = [*WALKS, *GIANTS, *REPEATS, *NESTING, *LOOK_ALIKES, *MATHEMATICS]
 METERED = [
     "+".join(["length(repeat('a', 900000))"] * 200),
-    "+".join(["sum(range(0, 49000))"] * 200),
+    "+".join(["sum(range(0, 19000))"] * 200),
     "+".join([f"sum({LIST})"] * 200),
     "+".join([f"length(upper({TEXT}))"] * 200),
     " or ".join([f"{LIST} == [1]"] * 200),

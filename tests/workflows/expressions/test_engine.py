@@ -1,4 +1,5 @@
 import sys
+import time
 import timeit
 
 import pytest
@@ -239,7 +240,20 @@ def test_math_operators(text, expected):
         ("math.js", "{{a}", 0),
         ("math.js", "{{}}", 0),
         ("math.js", "{{a}}{{b}}", 5),
-        ("math.js", "{a: 1}", 0),
+        ("formula.js", "{a: 1}", 0),
+        ("math.js", "{a 1}", 3),
+        ("math.js", "{a: 1", 0),
+        ("math.js", "{1 + 1: 2}", 3),
+        ("math.js", "{{a}} {{b}}", 6),
+        ("math.js", "{{a}} (1)", 6),
+        ("math.js", "max(1, 2)(3)", 9),
+        ("math.js", "'a' pi", 4),
+        ("math.js", "[1, 2][1,]", 9),
+        ("formula.js", "2 pi", 2),
+        ("formula.js", "1:3", 1),
+        ("formula.js", "[1]'", 3),
+        ("formula.js", "20%", 3),
+        ("math.js", "1 to", 4),
         ("math.js", "1 ｡ 1", 2),
         ("math.js", "１ + 1", 0),
         ("math.js", "x.", 2),
@@ -275,12 +289,12 @@ def test_syntax_errors_name_the_place(engine, text, position):
         ("__import__('os')", 0, "There is no function __import__()"),
         ("1 + 'a'", 2, "+ adds numbers; use concat()"),
         ("1 - 'a'", 2, "- needs numbers, not 'a'."),
-        ("2 * [1]", 2, "* needs numbers, not a list."),
+        ("2 * [[1], 'a']", 2, "* needs numbers, not 'a'."),
         ("-'a'", 0, "- needs numbers"),
         ("1 + sqrt('a')", 4, "sqrt() needs numbers, not 'a'."),
         ("today() - 1", 8, "use dateDiff() or addDays()"),
         ("factorial(-1)", 0, "at least 0"),
-        ("range(0, 1e9)", 0, "more than 50000 items"),
+        ("range(0, 1e9)", 0, "more than 20000 items"),
         ("repeat('a', 1e9)", 0, "longer than 1000000 characters"),
         ("addDays('soon', 1)", 0, "needs a date, not 'soon'"),
         ("dateAdd('2024-01-01', 1, 'moon')", 0, "'moon' is no unit; choose one of"),
@@ -315,7 +329,7 @@ def test_an_expression_is_a_text(text):
 
 
 def test_engines_are_listed():
-    assert engines() == ["math.js", "formula.js", "string"]
+    assert engines() == ["math.js", "formula.js", "string", "cel"]
 
 
 @pytest.mark.parametrize(
@@ -346,16 +360,22 @@ def test_only_what_counts_is_evaluated():
 
 
 @pytest.mark.parametrize(
-    "text", ["+".join(["1"] * 5000), " and ".join(["1"] * 1600), "+".join(["{{$context.data.amount}}"] * 380)]
+    "text", ["+".join(["1"] * 2000), " and ".join(["1"] * 1600), "+".join(["{{$context.data.amount}}"] * 380)]
 )
 def test_long_chains_are_no_nesting(text):
-    assert value(text) in (5000, True, 57_000)
+    assert value(text) in (2000, True, 57_000)
+
+
+@pytest.mark.parametrize("engine", ["math.js", "formula.js"])
+def test_a_text_has_a_most_of_parts(engine):
+    with pytest.raises(ExpressionError, match="may have 4000 parts"):
+        value("+".join(["1"] * 2001), engine)
 
 
 def test_a_compiled_condition_is_fast():
     expression = compile_expression("math.js", "{{$context.data.amount}} > 100 and {{$context.data.status}} == 'paid'")
-    best = min(timeit.repeat(lambda: expression.evaluate(SCOPE), number=2000, repeat=5)) / 2000
-    assert best < 15e-6 or sys.gettrace() is not None
+    timed = timeit.repeat(lambda: expression.evaluate(SCOPE), timer=time.thread_time, number=2000, repeat=7)
+    assert min(timed) / 2000 < 15e-6 or sys.gettrace() is not None
 
 
 def test_compiling_again_costs_nothing():

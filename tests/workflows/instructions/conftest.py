@@ -1,16 +1,24 @@
 """Nodes and steps made by hand: a kind is tested without database, graph rows or processor."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from executions.store.side import close_side
 from workflows.graph import GraphNode
 from workflows.instructions.base import Instruction, Step, StepJob
 
 MakeNode = Callable[..., GraphNode]
 MakeStep = Callable[..., Step]
+
+
+@pytest.fixture(autouse=True)
+def _no_side_connection() -> Iterator[None]:
+    """Synchronous runs leave one open, in the way of whoever removes the database."""
+    yield
+    close_side()
 
 
 def _make_node(

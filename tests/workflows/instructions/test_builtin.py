@@ -1,6 +1,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,11 @@ from workflows.instructions.builtin import register_builtin
 
 KINDS = [
     *("condition", "multi-conditions", "calculation", "loop", "parallel", "delay", "output", "end", "request"),
-    *("create", "update", "destroy", "query", "aggregate"),
+    *("subflow", "approval"),
+    *("create", "update", "destroy", "query", "aggregate", "sql", "script", "mailer", "notification", "llm"),
+    *("transaction", "response", "response-message"),
+    *("manual", "cc"),
+    *("variable", "dateCalculation", "dynamic-calculation", "json-query", "json-variable-mapping"),
 ]
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "nodes.md"
 EXAMPLES = re.findall(r"```json config=(\S+)\n(.*?)```", DOCS.read_text(), re.DOTALL)
@@ -34,7 +39,13 @@ def test_has_the_method_its_effect_asks_for(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "text"), EXAMPLES, ids=[kind for kind, _text in EXAMPLES])
-def test_the_example_of_the_documentation_is_accepted(kind: str, text: str) -> None:
+def test_the_example_of_the_documentation_is_accepted(kind: str, text: str, settings: Any) -> None:
+    settings.SLUICE = {
+        "SQL_ALIASES": {"default": "read"},
+        "CHANNELS": {"ops": {"type": "webhook", "url": "https://chat.example.com/hook"}},
+        "LLM": {"openai": {"url": "https://api.openai.com/v1"}},
+        "SCRIPT": {"enabled": True},
+    }
     instruction = get_instruction(kind)
     instruction.check(instruction.parse(json.loads(text)))
 

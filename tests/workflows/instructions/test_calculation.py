@@ -10,7 +10,7 @@ from workflows.statuses import JobStatus
 @pytest.mark.parametrize(
     ("config", "result"),
     [
-        pytest.param({"expression": " 1 + 1 "}, 2, id="174 math.js is the default"),
+        pytest.param({"expression": " 1 + 1 "}, 2, id="case_174 math.js is the default"),
         pytest.param({"engine": None, "expression": "1 + 1"}, 2, id="engine null"),
         pytest.param({"engine": "math.js", "expression": "{{$context.a}} * 2"}, 6, id="math.js with a path"),
         pytest.param({"engine": "formula.js", "expression": "SUM({{$context.a}}, 4)"}, 7, id="formula.js"),
@@ -26,7 +26,7 @@ def test_result_is_the_value(make_step: Any, config: dict[str, Any], result: Any
     assert (outcome.status, outcome.result) == (JobStatus.RESOLVED, result)
 
 
-def test_174_a_syntax_error_is_the_text_of_an_error(make_step: Any) -> None:
+def test_case_174_a_syntax_error_is_the_text_of_an_error(make_step: Any) -> None:
     outcome = Calculation().run(make_step(Calculation, {"expression": "1 1"}))
     assert outcome.status == JobStatus.ERROR
     assert outcome.result.startswith("SyntaxError: ")
@@ -64,7 +64,8 @@ def test_can_be_tried_alone(config: dict[str, Any], status: int) -> None:
     assert Calculation().test(config).status == status
 
 
-def test_an_expression_that_fails_is_left_as_input(make_step: Any) -> None:
-    step = make_step(Calculation, {"expression": "sqrt('x')"})
+@pytest.mark.parametrize("expression", ["1 + 1", "sqrt('x')"])
+def test_what_was_asked_is_the_input_also_where_it_fails(make_step: Any, expression: str) -> None:
+    step = make_step(Calculation, {"expression": expression})
     Calculation().run(step)
-    assert step.input == {"expression": "sqrt('x')"}
+    assert step.input == {"engine": "math.js", "expression": expression}

@@ -22,21 +22,21 @@ def group(kind: str, *calculations: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("config", "result"),
     [
-        pytest.param({"calculation": equal(1, "{{$context.one}}")}, True, id="125 engine absent is basic"),
-        pytest.param({"engine": None, "calculation": equal(1, 2)}, False, id="125 engine null is basic"),
-        pytest.param({"engine": "math.js", "expression": "{{$context.one}} > 0"}, True, id="125 math.js"),
+        pytest.param({"calculation": equal(1, "{{$context.one}}")}, True, id="case_125 engine absent is basic"),
+        pytest.param({"engine": None, "calculation": equal(1, 2)}, False, id="case_125 engine null is basic"),
+        pytest.param({"engine": "math.js", "expression": "{{$context.one}} > 0"}, True, id="case_125 math.js"),
         pytest.param(
-            {"engine": "formula.js", "expression": "AND({{$context.one}} = 1, FALSE)"}, False, id="125 formula.js"
+            {"engine": "formula.js", "expression": "AND({{$context.one}} = 1, FALSE)"}, False, id="case_125 formula.js"
         ),
-        pytest.param({"calculation": equal(0, None)}, False, id="126 zero is not null"),
-        pytest.param({"calculation": equal(False, 0)}, True, id="126 false is zero"),
-        pytest.param({"calculation": equal("1", 1)}, True, id="126 text of a number is the number"),
-        pytest.param({"calculation": equal("{{$context.missing}}", None)}, True, id="126 a missing path is null"),
-        pytest.param({}, True, id="128 missing logic"),
-        pytest.param({"calculation": group("and")}, True, id="129 empty and"),
-        pytest.param({"calculation": group("or")}, False, id="129 empty or"),
+        pytest.param({"calculation": equal(0, None)}, False, id="case_126 zero is not null"),
+        pytest.param({"calculation": equal(False, 0)}, True, id="case_126 false is zero"),
+        pytest.param({"calculation": equal("1", 1)}, True, id="case_126 text of a number is the number"),
+        pytest.param({"calculation": equal("{{$context.missing}}", None)}, True, id="case_126 a missing path is null"),
+        pytest.param({}, True, id="case_128 missing logic"),
+        pytest.param({"calculation": group("and")}, True, id="case_129 empty and"),
+        pytest.param({"calculation": group("or")}, False, id="case_129 empty or"),
         pytest.param(
-            {"calculation": group("or", equal(1, 2), group("and", equal(1, 1)))}, True, id="129 nested groups"
+            {"calculation": group("or", equal(1, 2), group("and", equal(1, 1)))}, True, id="case_129 nested groups"
         ),
     ],
 )
@@ -59,9 +59,9 @@ def test_any_truth_selects_its_branch_and_stays_the_result(make_step: Any, value
     ("result", "branches", "branch"),
     [
         pytest.param(True, {0: 1}, None, id="true without its branch goes on"),
-        pytest.param(False, {1: 1}, None, id="123 false without its branch goes on"),
-        pytest.param(False, {0: 1}, 0, id="122 false takes the false branch"),
-        pytest.param(True, BOTH, 1, id="121 true takes the true branch"),
+        pytest.param(False, {1: 1}, None, id="case_123 false without its branch goes on"),
+        pytest.param(False, {0: 1}, 0, id="case_122 false takes the false branch"),
+        pytest.param(True, BOTH, 1, id="case_121 true takes the true branch"),
         pytest.param(True, {}, None, id="no branches at all"),
     ],
 )
@@ -72,7 +72,7 @@ def test_without_its_branch_the_line_goes_on(
     assert (outcome.status, outcome.branch) == (JobStatus.RESOLVED, branch)
 
 
-def test_120_reject_on_false_fails_and_takes_no_branch(make_step: Any) -> None:
+def test_case_120_reject_on_false_fails_and_takes_no_branch(make_step: Any) -> None:
     config = {"rejectOnFalse": True, "calculation": equal(1, 2)}
     outcome = Condition().run(make_step(Condition, config, BOTH))
     assert (outcome.status, outcome.result, outcome.branch) == (JobStatus.FAILED, False, None)
@@ -85,14 +85,15 @@ def test_reject_on_false_lets_true_pass(make_step: Any) -> None:
 
 def test_keeps_the_resolved_operands_as_input(make_step: Any) -> None:
     config = {"calculation": group("and", equal("{{$context.a}}", 2))}
-    outcome = Condition().run(make_step(Condition, config, BOTH, {"$context": {"a": 2}}))
-    assert outcome.input == {"calculation": group("and", equal(2, 2))}
+    step = make_step(Condition, config, BOTH, {"$context": {"a": 2}})
+    Condition().run(step)
+    assert step.input == {"calculation": group("and", equal(2, 2))}
 
 
 @pytest.mark.parametrize(
     "config",
     [
-        pytest.param({"calculation": {"calculator": "nope", "operands": [1, 1]}}, id="128 unknown calculator"),
+        pytest.param({"calculation": {"calculator": "nope", "operands": [1, 1]}}, id="case_128 unknown calculator"),
         pytest.param({"engine": "math.js", "expression": "1 +"}, id="broken expression"),
     ],
 )
@@ -102,7 +103,7 @@ def test_an_evaluator_error_is_the_result_of_an_error(make_step: Any, config: di
     assert isinstance(outcome.result, str)
 
 
-def test_130_a_registered_calculator_is_usable(make_step: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_case_130_a_registered_calculator_is_usable(make_step: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from workflows.expressions import logic
 
     monkeypatch.setattr(logic, "_calculators", dict(logic._calculators))
@@ -114,8 +115,8 @@ def test_130_a_registered_calculator_is_usable(make_step: Any, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("status", "handed_up"),
     [
-        pytest.param(JobStatus.RESOLVED, False, id="124 a good end goes on"),
-        pytest.param(JobStatus.ERROR, True, id="124 a failure is handed up"),
+        pytest.param(JobStatus.RESOLVED, False, id="case_124 a good end goes on"),
+        pytest.param(JobStatus.ERROR, True, id="case_124 a failure is handed up"),
         pytest.param(JobStatus.REJECTED, True, id="a rejection is handed up"),
     ],
 )
@@ -191,10 +192,10 @@ def test_names_its_branches() -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        pytest.param({}, id="128 no question at all"),
+        pytest.param({}, id="case_128 no question at all"),
         pytest.param({"calculation": None, "expression": " "}, id="nothing in either"),
         pytest.param({"calculation": equal(1, 1), "expression": "left over"}, id="the tree is what counts"),
-        pytest.param({"calculation": group("and")}, id="129 an empty group"),
+        pytest.param({"calculation": group("and")}, id="case_129 an empty group"),
         pytest.param({"engine": "math.js", "expression": "1 > 2", "calculation": {"x": 1}}, id="a tree left over"),
     ],
 )

@@ -21,9 +21,9 @@ def conditions(*expressions: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("config", "branches", "status", "branch", "answers"),
     [
-        pytest.param(conditions("1 > 2", "1 < 2"), ALL, 1, 2, [False, True], id="132 only the second branch"),
+        pytest.param(conditions("1 > 2", "1 < 2"), ALL, 1, 2, [False, True], id="case_132 only the second branch"),
         pytest.param(conditions("1 < 2", "1 < 2"), ALL, 1, 1, [True], id="stops at the first that holds"),
-        pytest.param(conditions("1 > 2"), ALL, -1, 0, [False], id="134 otherwise and fails"),
+        pytest.param(conditions("1 > 2"), ALL, -1, 0, [False], id="case_134 otherwise and fails"),
         pytest.param(conditions("1 > 2", continueOnNoMatch=True), ALL, 1, 0, [False], id="otherwise and goes on"),
         pytest.param(conditions("1 > 2"), {}, -1, None, [False], id="no match, no branch: fails"),
         pytest.param(conditions("1 > 2", continueOnNoMatch=True), {1: 1}, 1, None, [False], id="no match, goes on"),
@@ -58,8 +58,8 @@ def test_a_failing_condition_is_an_error_and_none_is_asked_after_it(make_step: A
     ("own", "by", "handed_up"),
     [
         pytest.param(1, 1, False, id="a match goes on"),
-        pytest.param(-1, 1, False, id="134 otherwise ended well: still failed"),
-        pytest.param(1, -1, True, id="137 a failure in the branch is handed up"),
+        pytest.param(-1, 1, False, id="case_134 otherwise ended well: still failed"),
+        pytest.param(1, -1, True, id="case_137 a failure in the branch is handed up"),
         pytest.param(-1, -2, True, id="an error below otherwise is handed up"),
     ],
 )
@@ -70,7 +70,7 @@ def test_the_end_of_its_branch(make_step: Any, own: int, by: int, handed_up: boo
     assert (outcome.status, outcome.result, outcome.meta, outcome.hand_up) == (own, True, job.meta, handed_up)
 
 
-def test_136_its_job_is_resolved_before_the_branch_begins(make_step: Any) -> None:
+def test_case_136_its_job_is_resolved_before_the_branch_begins(make_step: Any) -> None:
     assert MultiConditions().run(make_step(MultiConditions, conditions("true"), ALL)).status == JobStatus.RESOLVED
 
 
@@ -99,4 +99,5 @@ def test_names_its_branches() -> None:
 
 def test_the_question_that_fails_leaves_what_was_asked(make_step: Any) -> None:
     step = make_step(MultiConditions, conditions("false", "sqrt('x')"), ALL)
-    assert (MultiConditions().run(step).status, step.input) == (JobStatus.ERROR, {"expression": "sqrt('x')"})
+    asked = [{"expression": "false"}, {"expression": "sqrt('x')"}]
+    assert (MultiConditions().run(step).status, step.input) == (JobStatus.ERROR, {"conditions": asked})

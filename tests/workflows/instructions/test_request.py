@@ -1,58 +1,23 @@
 import base64
 import json
-import threading
-import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.storage import InMemoryStorage
 
+from tests.web import Web
+from tests.workflows.instructions.scans import save_file, scans
 from workflows.errors import Invalid
-from workflows.instructions import request_body
 from workflows.instructions.base import Effect
 from workflows.instructions.request import Request
 from workflows.statuses import JobStatus
 
 
-class Server:
-    """Keeps the calls it got as (method, path, headers, body) and answers what it was told."""
-
+class Server(Web):
     def __init__(self) -> None:
-        self.calls: list[tuple[str, str, Any, bytes]] = []
-        self.status, self.body, self.seconds = 200, b'{"ok": true}', 0.0
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                outer.calls.append((self.command, self.path, self.headers, body))
-                time.sleep(outer.seconds)
-                self.send_response(outer.status)
-                self.send_header("Content-Length", str(len(outer.body)))
-                self.end_headers()
-                self.wfile.write(outer.body)
-
-            do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        class Quiet(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *args: Any) -> None:
-                pass
-
-        self.http = Quiet(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/hook"
-        threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
-
-    @property
-    def last(self) -> tuple[str, str, Any, bytes]:
-        return self.calls[-1]
+        super().__init__()
+        self.body = b'{"ok": true}'
+        self.url += "/hook"
 
 
 @pytest.fixture
@@ -60,8 +25,7 @@ def server(settings: Any) -> Iterator[Server]:
     settings.SLUICE = {"REQUEST_ALLOW": ["127.0.0.1"]}
     server = Server()
     yield server
-    server.http.shutdown()
-    server.http.server_close()
+    server.close()
 
 
 @pytest.fixture
@@ -154,19 +118,20 @@ def test_without_a_body_there_is_no_content_type(call: Any, server: Server, conf
     assert (server.last[3], server.last[2]["Content-Type"]) == (b"", None)
 
 
-def test_multipart(call: Any, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    storage = InMemoryStorage()
-    with storage.open("in/report.txt", "w") as file:
-        file.write("from storage")
-    monkeypatch.setattr(request_body, "default_storage", storage)
+@pytest.mark.django_db
+def test_multipart(call: Any, server: Server, settings: Any) -> None:
+    settings.SLUICE = {**settings.SLUICE, "MODELS": ["*", "shop.Scan"]}
     inline = {"filename": "a.png", "content": base64.b64encode(b"picture").decode(), "contentType": "image/png"}
+    stored = {"collection": "shop.Scan", "id": "{{$context.scan}}"}
     data = [
         {"valueType": "text", "name": "title", "text": "{{$context.x}}"},
-        {"valueType": "file", "name": "files", "file": ["in/report.txt", inline]},
+        {"valueType": "file", "name": "files", "file": [stored, inline]},
         {"valueType": "file", "name": "none", "file": None},
         {"valueType": "text", "text": "nameless"},
     ]
-    call({"x": "ü"}, contentType="multipart/form-data", data=data)
+    with scans() as scan:
+        pk = save_file(scan, "in/report.txt", b"from storage")
+        call({"x": "ü", "scan": pk}, contentType="multipart/form-data", data=data)
     sent = server.last[3].decode()
     assert server.last[2]["Content-Type"].startswith("multipart/form-data; boundary=")
     assert sent.count("Content-Disposition") == 3
@@ -175,9 +140,8 @@ def test_multipart(call: Any, server: Server, monkeypatch: pytest.MonkeyPatch) -
     assert 'name="files"; filename="a.png"\r\nContent-Type: image/png\r\n\r\npicture' in sent
 
 
-@pytest.mark.parametrize("file", ["missing.txt", "../settings.py", {"filename": "a", "content": "no base64!"}])
-def test_a_file_that_is_none_is_an_error(call: Any, settings: Any, tmp_path: Path, file: Any) -> None:
-    settings.MEDIA_ROOT = str(tmp_path)
+@pytest.mark.parametrize("file", ["report.txt", {"filename": "a", "content": "no base64!"}])
+def test_a_file_that_is_none_is_an_error(call: Any, file: Any) -> None:
     with pytest.raises(Invalid) as raised:
         call(contentType="multipart/form-data", data=[{"valueType": "file", "name": "a", "file": file}])
     assert raised.value.field == "data"
@@ -306,6 +270,13 @@ def test_the_input_is_the_resolved_configuration(make_step: Any) -> None:
 @pytest.mark.parametrize(
     ("config", "field"),
     [
+        (
+            {
+                "contentType": "multipart/form-data",
+                "data": [{"valueType": "file", "name": "a", "file": {"collection": "shop.Order", "id": 1}}],
+            },
+            "data",
+        ),
         ({"url": "ftp://a.example"}, "url"),
         ({"method": "TRACE"}, "method"),
         ({"contentType": "image/png"}, "contentType"),

@@ -34,10 +34,12 @@ class Calls:
 
 
 @pytest.fixture
-def fired(monkeypatch) -> Iterator[Calls]:
-    calls = Calls()
-    monkeypatch.setattr(base, "_dispatch", calls)
-    return calls
+def fired() -> Iterator[Calls]:
+    """Connected where the executions app connects its dispatcher; `workflows` knows nothing of that app."""
+    before, calls = base._dispatch, Calls()
+    base.connect(calls)
+    yield calls
+    base.connect(before)
 
 
 @pytest.fixture

@@ -1,15 +1,19 @@
 import logging
+from contextlib import contextmanager
 from threading import Thread
 
 import pytest
 from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.locmem import LocMemCache
 from django.db import connection, transaction
 from django.db.models.signals import post_migrate
 
 from config.shop.models import Product
-from workflows import versions
-from workflows.models import Generation, Workflow
-from workflows.triggers import listening
+from tests.workflows.kinds import Tick
+from workflows import editing, versions
+from workflows.models import Generation, Node, Workflow
+from workflows.triggers import listening, register_trigger
 from workflows.triggers.listening import listener_of, listeners
 
 CONFIG = {"collection": "shop.Product", "mode": 3}
@@ -29,10 +33,58 @@ def other_process_changes(**columns):
     Generation.objects.update_or_create(defaults={"number": 1_000_000}, pk=1)
 
 
+@contextmanager
+def table_away(model):
+    """The model's table is not there, as before the first migration."""
+    name = model._meta.db_table
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(model, name, f"{name}_away")
+    try:
+        yield
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(model, f"{name}_away", name)
+
+
 @pytest.fixture
 def private_cache(settings):
     """Without a shared cache the number stands in its row."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+
+class Shared(BaseCache):
+    """A cache that is not known to be private."""
+
+    def __init__(self, location, params):
+        super().__init__(params)
+        self.inner = LocMemCache(location, params)
+
+    def add(self, *args, **kwargs):
+        return self.inner.add(*args, **kwargs)
+
+    def get(self, *args, **kwargs):
+        return self.inner.get(*args, **kwargs)
+
+    def set(self, *args, **kwargs):
+        self.inner.set(*args, **kwargs)
+
+    def clear(self):
+        self.inner.clear()
+
+
+class Away(Shared):
+    def get(self, *args, **kwargs):
+        raise ConnectionError
+
+    add = set = get
+
+
+@pytest.fixture
+def cache_of(settings):
+    def use(backend):
+        settings.CACHES = {"default": {"BACKEND": f"{__name__}.{backend.__name__}", "LOCATION": "listening"}}
+
+    return use
 
 
 @pytest.mark.django_db
@@ -111,9 +163,9 @@ def test_an_interval_of_zero_looks_every_time(settings, private_cache, django_as
 
 
 @pytest.mark.django_db
-def test_a_shared_cache_spares_the_query(settings, django_assert_num_queries, tmp_path, monkeypatch):
+def test_a_shared_cache_spares_the_query(settings, django_assert_num_queries, cache_of):
     settings.SLUICE = {"REFRESH_SECONDS": 0}
-    monkeypatch.setattr(listening, "_shared_cache", lambda: caches["default"])
+    cache_of(Shared)
     listening.refresh(force=True)
     with django_assert_num_queries(2):
         listening.refresh()
@@ -134,12 +186,8 @@ def test_which_caches_are_shared(settings, backend, shared):
 
 
 @pytest.mark.django_db
-def test_a_cache_that_is_away_is_not_the_callers_trouble(monkeypatch):
-    class Away:
-        def get(self, key):
-            raise ConnectionError
-
-    monkeypatch.setattr(listening, "_shared_cache", lambda: Away())
+def test_a_cache_that_is_away_is_not_the_callers_trouble(cache_of):
+    cache_of(Away)
     make()
     assert titles() == ["w"]
 
@@ -156,15 +204,9 @@ def test_what_was_forgotten_to_be_announced_is_seen_after_a_minute(monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_failed_reading_neither_fails_the_caller_nor_spoils_its_transaction(monkeypatch):
+def test_a_failed_reading_neither_fails_the_caller_nor_spoils_its_transaction(private_cache):
     make()
-
-    def broken(alias):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT nothing FROM nowhere")
-
-    monkeypatch.setattr(listening, "_number_in_row", broken)
-    with transaction.atomic():
+    with table_away(Generation), transaction.atomic():
         listening.refresh(force=True)
         Product.objects.create(name="Tea", price=1)
     assert Product.objects.count() == 1
@@ -189,16 +231,33 @@ def test_a_workflow_that_can_not_be_read_listens_to_nothing(caplog):
 
 
 @pytest.mark.django_db
-def test_triggers_are_told_only_of_changes(monkeypatch):
-    from workflows.triggers import get_trigger
-
-    listening.refresh(force=True)
+def test_triggers_are_told_only_of_changes(registered):
     told = []
-    monkeypatch.setattr(get_trigger("collection"), "listen", lambda found: told.append(len(found)))
-    make()
+
+    class Told(Tick):
+        type = "t-told"
+
+        def listen(self, found):
+            told.append(len(found))
+
+    register_trigger(Told)
+    listening.refresh(force=True)
+    make(type="t-told", config={"every": 5})
     make(type="manual", config={})
     listening.refresh(force=True)
     assert told == [1]
+
+
+@pytest.mark.django_db
+def test_what_was_listened_to_is_forgotten_until_the_next_look(fired):
+    make()
+    listening.forget()
+    assert titles() == []
+    Workflow.objects.all().delete()
+    Product.objects.create(name="Tea", price=1).delete()
+    assert (titles(), fired.calls) == ([], [])
+    make(title="next")
+    assert titles() == ["next"]
 
 
 @pytest.mark.django_db
@@ -230,3 +289,66 @@ def test_one_thread_looks_for_all():
         thread.start()
         thread.join(5)
         assert not thread.is_alive()
+
+
+# -- classes -----------------------------------------------------------------------------------------------------------
+
+PURE = {"type": "calculation", "title": "c", "config": {"expression": "1"}}
+TOUCHES = {"type": "query", "title": "q", "config": {"collection": "shop.Product"}}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("enabled", [True, False])
+def test_an_edit_that_changes_the_class_is_known_at_once(enabled):
+    workflow = make(enabled=enabled)
+    assert listening.is_solo(workflow.pk) is False
+    node = editing.add_node(workflow, upstream=None, **TOUCHES)
+    assert listening.is_solo(workflow.pk) is True
+    editing.remove_node(node)
+    assert listening.is_solo(workflow.pk) is False
+
+
+@pytest.mark.django_db(transaction=True)
+def test_other_processes_know_it_with_the_next_look(settings, private_cache):
+    settings.SLUICE = {"REFRESH_SECONDS": 0}
+    workflow = make()
+    listening.refresh()
+    assert listening.is_solo(workflow.pk) is False
+    Node.objects.create(workflow=workflow, key="q", **TOUCHES)
+    listening.refresh()
+    assert listening.is_solo(workflow.pk) is False
+    other_process_changes(title="v")
+    listening.refresh()
+    assert listening.is_solo(workflow.pk) is True
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_edit_that_leaves_the_class_alone_announces_nothing():
+    workflow = make()
+    before = Generation.objects.get().number
+    node = editing.add_node(workflow, upstream=None, **PURE)
+    editing.change_node(node, title="d")
+    assert Generation.objects.get().number == before
+    editing.add_node(workflow, upstream=None, **TOUCHES)
+    assert Generation.objects.get().number == before + 1
+
+
+@pytest.mark.django_db
+def test_a_guess_made_while_things_change_is_not_kept(monkeypatch):
+    workflow = make()
+    load = listening.load_graph
+
+    def meanwhile(pk):
+        graph = load(pk)
+        editing.add_node(workflow, upstream=None, **TOUCHES)
+        return graph
+
+    monkeypatch.setattr(listening, "load_graph", meanwhile)
+    assert listening.is_solo(workflow.pk) is False
+    monkeypatch.undo()
+    assert listening.is_solo(workflow.pk) is True
+
+
+@pytest.mark.django_db
+def test_a_version_that_is_gone_runs_alone():
+    assert listening.is_solo(123_456) is True

@@ -1,13 +1,16 @@
 """What functions of several themes need."""
 
-import json
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from workflows.expressions.errors import ExpressionError
+from workflows.expressions.limits import Meter
 from workflows.expressions.operators import number, shown
+from workflows.expressions.quantities import Quantity
 from workflows.expressions.text import to_text
 from workflows.expressions.values import Number, moment, number_or_none
 
@@ -27,7 +30,39 @@ def flat(values: Any) -> Iterator[Any]:
 
 def numbers_in(values: Any, name: str) -> list[Number]:
     """Every number in the values and the lists in them; null and "" are passed over."""
-    return [number(value, f"{name}()") for value in flat(values) if value is not None and value != ""]
+    found: list[Number] = []
+    for value in values:
+        if type(value) is list and _NUMBERS.issuperset(map(type, value)):
+            found.extend(value)
+        else:
+            found.extend(number(item, f"{name}()") for item in flat([value]) if item is not None and item != "")
+    return found
+
+
+_NUMBERS = frozenset({int, float})
+
+
+#: Rounding in decimal takes some ten microseconds.
+_COST_OF_EACH = 20
+
+
+def each(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of a number for lists too, item by item, and for quantities by their amount."""
+
+    @wraps(call)
+    def of_each(meter: Meter, first: Any, *rest: Any) -> Any:
+        if isinstance(first, list | tuple):
+            meter.charge(_COST_OF_EACH * len(first))
+            return [of_each(meter, item, *rest) for item in first]
+        if isinstance(first, Quantity):
+            return Quantity(call(first.amount, *rest), first.parts)
+        return call(first, *rest)
+
+    own = inspect.signature(call)
+    meter = inspect.Parameter("meter", inspect.Parameter.POSITIONAL_ONLY)
+    # How many arguments it takes is read from here.
+    of_each.__signature__ = own.replace(parameters=[meter, *own.parameters.values()])  # type: ignore[attr-defined]
+    return of_each
 
 
 def whole(value: Any, what: str) -> int:
@@ -63,4 +98,4 @@ def sort_key(value: Any) -> tuple[int, Any]:
     when = moment(value)
     if when is not None:
         return 1, when
-    return 4, json.dumps(to_text(value)) if isinstance(value, Mapping | list | tuple) else to_text(value)
+    return 4, to_text(value)

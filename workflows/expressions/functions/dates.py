@@ -5,9 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from workflows import timing
 from workflows.expressions.errors import ExpressionError
 from workflows.expressions.functions.common import items, whole
 from workflows.expressions.functions.registry import Meter, function
@@ -73,12 +73,12 @@ def start_of(when: datetime, unit: str) -> datetime:
 
 @function("now")
 def _now() -> datetime:
-    return timezone.now()
+    return timing.now()
 
 
 @function("today")
 def _today() -> date:
-    return timezone.localdate()
+    return timing.today()
 
 
 @function("date", "toDate")

@@ -1,6 +1,7 @@
 """Numbers and dates as text after a pattern."""
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from workflows.expressions.functions.common import whole
 from workflows.expressions.functions.registry import function
 from workflows.expressions.functions.zones import local
 from workflows.expressions.operators import number
+from workflows.expressions.quantities import Quantity
 from workflows.expressions.text import number_text, to_text
 from workflows.expressions.values import moment, number_or_none
 
@@ -147,15 +149,51 @@ def _to_fixed(value: Any, digits: Any = 2) -> str:
 @function("format")
 def _format(value: Any, pattern: Any = None) -> Any:
     """A number to so many significant digits; after a pattern if that is a text; dates after a day.js pattern."""
+    if isinstance(value, Quantity):
+        return str(value if pattern is None else Quantity(_significant(value.amount, pattern), value.parts))
     if pattern is None:
         return to_text(value)
+    if isinstance(pattern, Mapping):
+        return _format_as_told(value, pattern)
     if not isinstance(pattern, str):
-        digits = whole(pattern, "format()")
-        if not 1 <= digits <= 100:
-            raise ExpressionError(_("format() takes 1 to 100 digits."))
-        return number_text(float(f"{number(value, 'format()'):.{digits}g}"))
+        return number_text(_significant(value, pattern))
     if isinstance(value, str | date):
         when = moment(value)
         if when is not None:
             return format_date(local(when), pattern)
     return format_number(value, pattern)
+
+
+def _significant(value: Any, digits: Any) -> float:
+    count = whole(digits, "format()")
+    if not 1 <= count <= 100:
+        raise ExpressionError(_("format() takes 1 to 100 digits."))
+    return float(f"{number(value, 'format()'):.{count}g}")
+
+
+def _format_as_told(value: Any, options: Mapping[str, Any]) -> str:
+    """math.js's options: `notation` is fixed, exponential or auto, `precision` the digits."""
+    notation, precision = options.get("notation", "auto"), options.get("precision")
+    if notation == "fixed":
+        return _to_fixed(value, precision or 0)
+    if notation == "exponential":
+        digits = 16 if precision is None else whole(precision, "format()")
+        if not 1 <= digits <= 100:
+            raise ExpressionError(_("format() takes 1 to 100 digits."))
+        mantissa, _letter, exponent = f"{number(value, 'format()'):.{digits - 1}e}".partition("e")
+        if precision is None and "." in mantissa:
+            mantissa = mantissa.rstrip("0").rstrip(".")
+        return f"{mantissa}e{int(exponent):+d}"
+    if notation != "auto":
+        raise ExpressionError(_("format() knows the notations fixed, exponential and auto."))
+    return to_text(value) if precision is None else number_text(_significant(value, precision))
+
+
+@function("DOLLAR")
+def _dollar(value: Any, digits: Any = 2) -> str:
+    count = whole(digits, "DOLLAR()")
+    if not 0 <= count <= 100:
+        raise ExpressionError(_("DOLLAR() takes 0 to 100 digits."))
+    found = number(value, "DOLLAR()")
+    text = format_number(abs(found), "$#,##0" + ("." + "0" * count if count else ""))
+    return f"({text})" if found < 0 else text

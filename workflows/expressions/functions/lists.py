@@ -1,5 +1,6 @@
 """Lists and objects. Names from JavaScript count from 0, names from Excel from 1."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,19 +12,14 @@ from workflows.expressions.functions.registry import Meter, function
 from workflows.expressions.operators import OPERATIONS, number, shown
 from workflows.expressions.paths import step
 from workflows.expressions.text import to_text
-from workflows.expressions.values import contains, equal, number_or_none, truthy
+from workflows.expressions.values import contains, equal, number_or_none, place_of, truthy
 
 
-@function("length", "LEN", "size", shallow=True)
+@function("length", "LEN", shallow=True)
 def _length(value: Any) -> int:
     if isinstance(value, list | tuple | Mapping):
         return len(value)
     return len(to_text(value))
-
-
-@function("count", dialect="math.js")
-def _count(*values: Any) -> int:
-    return sum(1 for _value in flat(values))
 
 
 @function("COUNT", dialect="formula.js")
@@ -78,14 +74,14 @@ def _reverse(values: Any) -> Any:
     return values[::-1] if isinstance(values, str) else items(values, "reverse")[::-1]
 
 
-@function("sort")
+@function("sort", weight=4)
 def _sort(meter: Meter, values: Any, order: Any = "asc") -> list[Any]:
     found = items(values, "sort")
     meter.charge(len(found) * 2)
     return sorted(found, key=sort_key, reverse=_descending(order))
 
 
-@function("sortBy")
+@function("sortBy", weight=4)
 def _sort_by(meter: Meter, values: Any, key: Any, order: Any = "asc") -> list[Any]:
     found, name = items(values, "sortBy"), to_text(key)
     meter.charge(len(found) * 2)
@@ -96,7 +92,7 @@ def _descending(order: Any) -> bool:
     return order == -1 or to_text(order).lower() == "desc"
 
 
-@function("unique")
+@function("unique", weight=4)
 def _unique(meter: Meter, values: Any) -> list[Any]:
     meter.items(len(items(values, "unique")))
     found: dict[Any, Any] = {}
@@ -120,18 +116,18 @@ def _append(values: Any, *more: Any) -> list[Any]:
     return [*items(values, "append"), *more]
 
 
-@function("union", "setUnion")
+@function("union", "setUnion", weight=4)
 def _union(meter: Meter, a: Any, b: Any) -> list[Any]:
     return _unique(meter, [*items(a, "union"), *items(b, "union")])
 
 
-@function("intersection", "setIntersect")
+@function("intersection", "setIntersect", weight=4)
 def _intersection(meter: Meter, a: Any, b: Any) -> list[Any]:
     others = {sort_key(value) for value in items(b, "intersection")}
     return [value for value in _unique(meter, a) if sort_key(value) in others]
 
 
-@function("difference", "setDifference")
+@function("difference", "setDifference", weight=4)
 def _difference(meter: Meter, a: Any, b: Any) -> list[Any]:
     others = {sort_key(value) for value in items(b, "difference")}
     return [value for value in _unique(meter, a) if sort_key(value) not in others]
@@ -139,11 +135,12 @@ def _difference(meter: Meter, a: Any, b: Any) -> list[Any]:
 
 @function("range")
 def _range(meter: Meter, start: Any, end: Any, increment: Any = 1) -> list[Any]:
-    """The end is not part of it."""
+    """The end is part of it if a step comes to it."""
     first, last, by = (number(value, "range()") for value in (start, end, increment))
     if not by:
         raise ExpressionError(_("range() needs a step other than 0."))
-    count = max(-int(-(last - first) // by), 0)
+    # A hair more, so that 0:0.1:1 ends with 1.
+    count = max(math.floor((last - first) / by + 1e-9) + 1, 0)
     meter.items(count)
     return [first + index * by for index in range(count)]
 
@@ -160,7 +157,8 @@ def _sequence(meter: Meter, count: Any, start: Any = 1, increment: Any = 1) -> l
 def _index_of(values: Any, part: Any) -> int:
     if isinstance(values, str):
         return values.find(to_text(part))
-    return next((index for index, value in enumerate(items(values, "indexOf")) if equal(value, part)), -1)
+    place = place_of(items(values, "indexOf"), part)
+    return -1 if place is None else place
 
 
 @function("isIn")
@@ -216,9 +214,11 @@ def _values(value: Any) -> list[Any]:
 
 
 @function("get", shallow=True)
-def _get(value: Any, path: Any, default: Any = None) -> Any:
-    for segment in to_text(path).split(".")[:100]:
-        value = step(value, segment)
+def _get(meter: Meter, value: Any, path: Any, default: Any = None) -> Any:
+    if not isinstance(path, str | int):
+        raise ExpressionError(_("get() needs a path like customer.name."))
+    for segment in str(path)[:1000].split("."):
+        value = step(value, segment, meter)
     return default if value is None else value
 
 

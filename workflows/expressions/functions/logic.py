@@ -33,7 +33,10 @@ def _switch(arguments: list[Getter]) -> Getter:
     def choose(scope: Scope, meter: Meter) -> Any:
         value = subject(scope, meter)
         for candidate, result in pairs:
-            if equal(value, candidate(scope, meter)):
+            other = candidate(scope, meter)
+            meter.weigh(value)
+            meter.weigh(other)
+            if equal(value, other):
                 return result(scope, meter)
         return otherwise(scope, meter) if otherwise else None
 

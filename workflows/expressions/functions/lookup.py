@@ -33,38 +33,38 @@ def criterion(meter: Meter, wanted: Any) -> Callable[[Any], bool]:
     return lambda value: equal(value, wanted)
 
 
-@function("COUNTIF")
+@function("COUNTIF", weight=3)
 def _count_if(meter: Meter, values: Any, wanted: Any) -> int:
     test = criterion(meter, wanted)
     return sum(test(value) for value in flat([values]))
 
 
-@function("SUMIF")
+@function("SUMIF", weight=3)
 def _sum_if(meter: Meter, values: Any, wanted: Any, summed: Any = None) -> Any:
     return total(_chosen(meter, values if summed is None else summed, (values, wanted), "SUMIF"))
 
 
-@function("AVERAGEIF")
+@function("AVERAGEIF", weight=3)
 def _average_if(meter: Meter, values: Any, wanted: Any, averaged: Any = None) -> Any:
     return average(_chosen(meter, values if averaged is None else averaged, (values, wanted), "AVERAGEIF"))
 
 
-@function("COUNTIFS")
+@function("COUNTIFS", weight=3)
 def _count_ifs(meter: Meter, values: Any, wanted: Any, *more: Any) -> int:
     return sum(_rows(meter, (values, wanted, *more)))
 
 
-@function("SUMIFS")
+@function("SUMIFS", weight=3)
 def _sum_ifs(meter: Meter, summed: Any, *pairs: Any) -> Any:
     return total(_chosen(meter, summed, pairs, "SUMIFS"))
 
 
-@function("MAXIFS")
+@function("MAXIFS", weight=3)
 def _max_ifs(meter: Meter, values: Any, *pairs: Any) -> Any:
     return max(_chosen(meter, values, pairs, "MAXIFS"), default=None)
 
 
-@function("MINIFS")
+@function("MINIFS", weight=3)
 def _min_ifs(meter: Meter, values: Any, *pairs: Any) -> Any:
     return min(_chosen(meter, values, pairs, "MINIFS"), default=None)
 
@@ -142,3 +142,16 @@ def _find_row(values: Any, key: Any, value: Any) -> Any:
 def _nth(values: Any, index: Any, what: str) -> Any:
     found, place = items(values, what.removesuffix("()")), whole(index, what)
     return found[place - 1] if 1 <= place <= len(found) else None
+
+
+@function("AVERAGEIFS", weight=3)
+def _average_ifs(meter: Meter, averaged: Any, *pairs: Any) -> Any:
+    return average(_chosen(meter, averaged, pairs, "AVERAGEIFS"))
+
+
+@function("LOOKUP")
+def _lookup(value: Any, values: Any, results: Any = None) -> Any:
+    """The last that is not greater, in a sorted list."""
+    place = _match(value, items(values, "LOOKUP"), 1)
+    found = items(values if results is None else results, "LOOKUP")
+    return None if place is None else _nth(found, place, "LOOKUP()")

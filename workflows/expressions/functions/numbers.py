@@ -4,15 +4,17 @@ import math
 import random
 from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, ROUND_UP, Context, Decimal
+from functools import reduce
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from workflows.expressions.errors import ExpressionError
-from workflows.expressions.functions.common import whole
+from workflows.expressions.functions.common import each, items, whole
 from workflows.expressions.functions.registry import function
 from workflows.expressions.operators import finite, number, power
-from workflows.expressions.values import Number, number_or_none
+from workflows.expressions.quantities import Quantity, convert, raised
+from workflows.expressions.values import Number, number_or_none, truthy
 
 _PRECISE = Context(prec=700)
 _MOST_DIGITS = 300
@@ -36,7 +38,7 @@ def _rounder(rounding: str) -> Callable[..., Any]:
     def rounded(x: Any, digits: Any = 0) -> Any:
         return round_to(x, digits, rounding)
 
-    return rounded
+    return each(rounded)
 
 
 function("round")(_rounder(ROUND_HALF_UP))
@@ -50,31 +52,53 @@ function("INT")(lambda x: round_to(x, 0, ROUND_FLOOR))
 
 def _to_multiple(rounding: str) -> Callable[..., Any]:
     def to_multiple(x: Any, significance: Any = 1) -> Any:
-        unit = abs(number(significance, "CEILING()"))
-        if not unit:
-            return 0
-        exact = Decimal(repr(number(x, "CEILING()"))) / Decimal(repr(unit))
-        steps = exact.quantize(Decimal(1), rounding=rounding, context=_PRECISE)
-        return finite(_plain(steps * Decimal(repr(unit))))
+        return multiple_of(x, significance, rounding)
 
     return to_multiple
+
+
+def multiple_of(x: Any, significance: Any, rounding: str) -> Any:
+    """The multiple of the step that the rounding leads to; 0 for a step of 0."""
+    unit = abs(number(significance, "CEILING()"))
+    if not unit:
+        return 0
+    exact = Decimal(repr(number(x, "CEILING()"))) / Decimal(repr(unit))
+    steps = exact.quantize(Decimal(1), rounding=rounding, context=_PRECISE)
+    return finite(_plain(steps * Decimal(repr(unit))))
 
 
 def _plain(value: Decimal) -> Number:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
-function("CEILING")(_to_multiple(ROUND_CEILING))
+function("CEILING", "CEILING.PRECISE", "ISO.CEILING", "CEILINGPRECISE")(_to_multiple(ROUND_CEILING))
 function("FLOOR", dialect="formula.js")(_to_multiple(ROUND_FLOOR))
+function("FLOOR.PRECISE", "FLOORPRECISE")(_to_multiple(ROUND_FLOOR))
 function("MROUND")(_to_multiple(ROUND_HALF_UP))
 
 
+@function("CEILING.MATH", "CEILINGMATH")
+def _ceiling_either_way(x: Any, significance: Any = 1, away: Any = 0) -> Any:
+    """Upwards; negative numbers away from 0 if the last argument says so."""
+    down = truthy(away) and number(x, "CEILING.MATH()") < 0
+    return multiple_of(x, significance, ROUND_FLOOR if down else ROUND_CEILING)
+
+
+@function("FLOOR.MATH", "FLOORMATH")
+def _floor_either_way(x: Any, significance: Any = 1, towards: Any = 0) -> Any:
+    """Downwards; negative numbers towards 0 if the last argument says so."""
+    up = truthy(towards) and number(x, "FLOOR.MATH()") < 0
+    return multiple_of(x, significance, ROUND_CEILING if up else ROUND_FLOOR)
+
+
 @function("abs")
+@each
 def _abs(x: Any) -> Any:
     return abs(number(x, "abs()"))
 
 
 @function("sign")
+@each
 def _sign(x: Any) -> int:
     found = number(x, "sign()")
     return (found > 0) - (found < 0)
@@ -94,6 +118,8 @@ def _quotient(x: Any, y: Any) -> Any:
 
 @function("pow", "POWER")
 def _pow(x: Any, y: Any) -> Any:
+    if isinstance(x, Quantity):
+        return raised(x, number(y, "pow()"))
     try:
         return power(number(x, "pow()"), number(y, "pow()"))
     except ArithmeticError:
@@ -102,6 +128,8 @@ def _pow(x: Any, y: Any) -> Any:
 
 @function("sqrt")
 def _sqrt(x: Any) -> Any:
+    if isinstance(x, Quantity):
+        return raised(x, 0.5)
     found = number(x, "sqrt()")
     return math.sqrt(found) if found >= 0 else None
 
@@ -112,11 +140,13 @@ def _cbrt(x: Any) -> Any:
 
 
 @function("square")
+@each
 def _square(x: Any) -> Any:
     return power(number(x, "square()"), 2)
 
 
 @function("cube")
+@each
 def _cube(x: Any) -> Any:
     return power(number(x, "cube()"), 3)
 
@@ -212,8 +242,8 @@ def _permutations(n: Any, k: Any) -> Any:
 
 
 @function("hypot")
-def _hypot(x: Any, y: Any) -> Any:
-    return finite(math.hypot(number(x, "hypot()"), number(y, "hypot()")))
+def _hypot(x: Any, y: Any, *more: Any) -> Any:
+    return finite(math.hypot(*(number(value, "hypot()") for value in (x, y, *more))))
 
 
 @function("clamp")
@@ -238,8 +268,10 @@ def _is_odd(x: Any) -> bool:
 
 
 @function("number", "VALUE", "toNumber")
-def _number(x: Any) -> Any:
-    """Thousands separators and a percent sign are understood, as Excel does."""
+def _number(x: Any, unit: Any = None) -> Any:
+    """Thousands separators and a percent sign are understood, as Excel does; of a quantity the amount in the unit."""
+    if isinstance(x, Quantity):
+        return x.amount if unit is None else convert(x, unit).amount
     if isinstance(x, str):
         text = x.strip().replace(",", "")
         if text.endswith("%"):
@@ -250,42 +282,35 @@ def _number(x: Any) -> Any:
 
 
 @function("random", "RAND")
-def _random() -> float:
-    return random.random()  # noqa: S311
+def _random(least: Any = 0, most: Any = 1) -> Any:
+    low, high = number(least, "random()"), number(most, "random()")
+    return finite(low + (high - low) * random.random())  # noqa: S311
 
 
-@function("randomInt", "RANDBETWEEN")
+@function("randomInt")
 def _random_int(least: Any, most: Any) -> int:
+    """The end is not part of it, as in math.js."""
     low, high = whole(least, "randomInt()"), whole(most, "randomInt()")
+    return random.randrange(low, max(high, low + 1))  # noqa: S311
+
+
+@function("RANDBETWEEN")
+def _random_between(least: Any, most: Any) -> int:
+    low, high = whole(least, "RANDBETWEEN()"), whole(most, "RANDBETWEEN()")
     return random.randint(min(low, high), max(low, high))  # noqa: S311
 
 
-def _real(calculate: Callable[[float], float], name: str) -> Callable[..., Any]:
-    def real(x: Any) -> Any:
-        try:
-            return finite(calculate(number(x, f"{name}()")))
-        except (ArithmeticError, ValueError):
-            return None
-
-    return real
-
-
-for _name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "degrees", "radians"):
-    function(_name)(_real(getattr(math, _name), _name))
-
-
-@function("atan2")
-def _atan2(y: Any, x: Any) -> float:
-    return math.atan2(number(y, "atan2()"), number(x, "atan2()"))
-
-
-@function("PI")
-def _pi() -> float:
-    return math.pi
+@function("pickRandom")
+def _picked(values: Any) -> Any:
+    found = items(values, "pickRandom")
+    return random.choice(found) if found else None  # noqa: S311
 
 
 def _bitwise(calculate: Callable[[int, int], int], name: str) -> Callable[..., Any]:
-    return lambda x, y: finite(calculate(whole(x, f"{name}()"), whole(y, f"{name}()")))
+    def bitwise(x: Any, y: Any, *more: Any) -> Any:
+        return finite(reduce(calculate, (whole(value, f"{name}()") for value in (x, y, *more))))
+
+    return bitwise
 
 
 function("bitAnd")(_bitwise(lambda x, y: x & y, "bitAnd"))

@@ -23,6 +23,8 @@ class Function:
     metered: bool
     #: Whether it looks at the outside of lists and objects only, and so costs little for large ones.
     shallow: bool
+    #: Steps for each item it looks at.
+    weight: int
     least: int
     #: None is any number.
     most: int | None
@@ -59,7 +61,9 @@ class Library:
 library = Library()
 
 
-def function(*names: str, dialect: str = "", shallow: bool = False) -> Callable[[FunctionT], FunctionT]:
+def function(
+    *names: str, dialect: str = "", shallow: bool = False, weight: int = 1
+) -> Callable[[FunctionT], FunctionT]:
     """Registers a function under these names; how many arguments it takes is read from its signature.
 
     A first parameter named `meter` gets the evaluation's `Meter`. The function may raise `ExpressionError`,
@@ -74,7 +78,7 @@ def function(*names: str, dialect: str = "", shallow: bool = False) -> Callable[
         least = sum(item.default is item.empty for item in positional)
         most = len(positional) if len(positional) == len(parameters) else None
         for name in names:
-            library.of(dialect)[name.lower()] = Function(names[0], call, None, metered, shallow, least, most)
+            library.of(dialect)[name.lower()] = Function(names[0], call, None, metered, shallow, weight, least, most)
         return call
 
     return register
@@ -85,7 +89,7 @@ def lazy(*names: str, least: int, most: int | None, dialect: str = "") -> Callab
 
     def register(maker: LazyMaker) -> LazyMaker:
         for name in names:
-            library.of(dialect)[name.lower()] = Function(names[0], None, maker, False, False, least, most)
+            library.of(dialect)[name.lower()] = Function(names[0], None, maker, False, False, 1, least, most)
         return maker
 
     return register

@@ -1,6 +1,7 @@
 """Texts. Names from JavaScript count characters from 0, names from Excel from 1."""
 
 import json
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -9,30 +10,24 @@ from django.utils.translation import gettext as _
 from workflows.expressions.errors import ExpressionError
 from workflows.expressions.functions.common import flat, items, whole
 from workflows.expressions.functions.registry import Meter, function
+from workflows.expressions.paths import step
 from workflows.expressions.text import to_text
-from workflows.expressions.values import contains, ends_with, starts_with
+from workflows.expressions.values import contains, ends_with, number_or_none, starts_with
 
-
-@function("concat", dialect="math.js")
-def _concat(meter: Meter, first: Any, *rest: Any) -> Any:
-    """Lists make a list, anything else a text."""
-    if isinstance(first, list) and all(isinstance(value, list) for value in rest):
-        meter.items(len(first) + sum(len(value) for value in rest))
-        return [item for value in (first, *rest) for item in value]
-    return _joined(meter, flat((first, *rest)), "")
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*(?:\.\w+)*)", re.ASCII)
 
 
 @function("concat", "CONCATENATE", dialect="formula.js")
 def _concatenate(meter: Meter, *values: Any) -> str:
-    return _joined(meter, flat(values), "")
+    return joined(meter, flat(values), "")
 
 
 @function("CONCATENATE")
 def _concatenate_too(meter: Meter, *values: Any) -> str:
-    return _joined(meter, flat(values), "")
+    return joined(meter, flat(values), "")
 
 
-def _joined(meter: Meter, values: Any, separator: str) -> str:
+def joined(meter: Meter, values: Any, separator: str) -> str:
     pieces = [to_text(value) for value in values]
     meter.text(sum(map(len, pieces)) + len(separator) * len(pieces))
     return separator.join(pieces)
@@ -40,13 +35,13 @@ def _joined(meter: Meter, values: Any, separator: str) -> str:
 
 @function("join")
 def _join(meter: Meter, values: Any, separator: Any = ",") -> str:
-    return _joined(meter, items(values, "join"), to_text(separator))
+    return joined(meter, items(values, "join"), to_text(separator))
 
 
 @function("TEXTJOIN")
 def _text_join(meter: Meter, separator: Any, ignore_empty: Any, *values: Any) -> str:
     found = (value for value in flat(values) if not (ignore_empty and value in (None, "")))
-    return _joined(meter, found, to_text(separator))
+    return joined(meter, found, to_text(separator))
 
 
 @function("upper", "toUpperCase")
@@ -267,7 +262,7 @@ def _like(meter: Meter, text: Any, pattern: Any) -> bool:
 def like(meter: Meter, text: str, pattern: str) -> bool:
     """Whether all of the text fits: * is any characters, ? is one; case does not matter."""
     text, pattern = text.casefold(), pattern.casefold()
-    meter.charge(len(text) * (1 + len(pattern) // 64) // 16)
+    meter.charge(1 + len(pattern) // 4 + len(text) * (1 + len(pattern) // 64) // 16)
     first, *rest = pattern.split("*")
     if not rest:
         return len(text) == len(first) and _fits(text, first, 0)
@@ -295,3 +290,38 @@ def _place(meter: Meter, text: str, piece: str, start: int) -> int:
         if _fits(text, piece, at):
             return at
     return -1
+
+
+@function("CLEAN")
+def _clean(text: Any) -> str:
+    """Without the characters that print nothing."""
+    return "".join(character for character in to_text(text) if ord(character) >= 32)
+
+
+@function("NUMBERVALUE")
+def _number_value(text: Any, decimal: Any = ".", group: Any = ",") -> Any:
+    """A number written with the signs of another language."""
+    found, mark, between = to_text(text).replace(" ", ""), to_text(decimal) or ".", to_text(group)
+    percent = len(found) - len(found.rstrip("%"))
+    plain = found.rstrip("%")
+    if between:
+        plain = plain.replace(between, "")
+    value = number_or_none(plain.replace(mark, "."))
+    return None if value is None else value / 100**percent if percent else value
+
+
+@function("print")
+def _print(meter: Meter, template: Any, values: Any) -> str:
+    """The text with `$name` and `$name.0.deeper` replaced by values."""
+
+    def replaced(found: re.Match[str]) -> str:
+        value = values
+        for segment in found[1].split("."):
+            value = step(value, segment, meter)
+        piece = to_text(value)
+        meter.text(len(piece))
+        return piece
+
+    made = _VARIABLE.sub(replaced, to_text(template))
+    meter.text(len(made))
+    return made

@@ -1,0 +1,1 @@
+"""What people are asked by runs, and what they answer."""
