@@ -1,4 +1,6 @@
 import base64
+import time
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -7,8 +9,16 @@ from rest_framework.settings import api_settings
 from tests.api import Api
 from tests.people import person
 from workflows import tokens
+from workflows.api import throttling
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _one_window(monkeypatch):
+    """Counts of wrong passwords begin again every five minutes by the clock: a test must not straddle that moment."""
+    moment = time.time()
+    monkeypatch.setattr(throttling, "time", SimpleNamespace(time=lambda: moment))
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from tests.building import build
@@ -10,7 +12,7 @@ pytestmark = pytest.mark.django_db
 def still(monkeypatch):
     """A clock that stands, and can be set."""
     now = [1_000_000_040.0]
-    monkeypatch.setattr(throttling.time, "time", lambda: now[0])
+    monkeypatch.setattr(throttling, "time", SimpleNamespace(time=lambda: now[0]))
     return now
 
 
