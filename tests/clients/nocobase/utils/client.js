@@ -1,0 +1,1 @@
+exports.getAuthCookieName = (name) => name;
