@@ -31,6 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     found[f"nothing due, {arguments.n:,} finished runs"] = _ticks()
     _many_schedules(1000)
     found["the same with 1,000 schedules to come"] = _ticks()
+    _watches()
+    found["the same with a workflow that watches for long runs"] = _ticks()
     _rows(arguments.rows)
     count = f"{arguments.rows:,} rows"
     once = _by_rows()
@@ -79,11 +81,11 @@ def _sql(text: str, *parameters: Any) -> None:
 
 
 def _lean() -> None:
-    """Leaves the runs the index that the tick reads: the others would be written for nobody."""
+    """Leaves the runs the indexes that the tick reads: the others would be written for nobody."""
     from executions.models import Execution
 
     for index in Execution._meta.indexes:
-        if index.name != "execution_due":
+        if index.name not in ("execution_due", "execution_going"):
             _sql(f'DROP INDEX IF EXISTS "{index.name}"')
 
 
@@ -104,6 +106,23 @@ def _many_schedules(count: int) -> None:
     config = {"startsOn": "2024-01-01T00:00:00Z", "repeat": "0 0 1 * *"}
     for number in range(count):
         Workflow.objects.create(type="schedule", title=str(number), config=config, enabled=True, current=True)
+
+
+def _watches() -> None:
+    """One that watches all others, beside a thousand runs that wait since before it was there."""
+    from executions.models import RunWatch
+    from workflows.models import Workflow
+
+    Workflow.objects.create(
+        type="execution", title="w", config={"mode": "longer", "seconds": 60}, enabled=True, current=True
+    )
+    _sql(
+        "INSERT INTO executions_execution (key, title, version, type, context, status, manually, stack, attempt, turn,"
+        " solo, queue, priority, crashes, created_at, started_at, updated_at, tags)"
+        " SELECT 'waits', 'Waits', 1, 'manual', '{}', 0, false, '[]', 1, 1, false, 'bench', 0, 0,"
+        " now(), now() - interval '1 day', now(), '[]' FROM generate_series(1, 1000)"
+    )
+    assert RunWatch.objects.count() == 1
 
 
 def _rows(count: int) -> None:
@@ -134,13 +153,14 @@ def _disable(workflow: Any) -> None:
 
 
 def _one_due() -> None:
-    """A row whose time has just come, and a second in which nobody looked."""
+    """A row whose time has just come, and a second in which nobody looked; workers took what was begun before."""
     from django.db.models import F
 
     from config.shop.models import Customer, Order
-    from executions.models import Schedule
+    from executions.models import Execution, Schedule
     from executions.schedules.keeping import this_second
 
+    Execution.objects.filter(due_at__isnull=False).update(due_at=None)
     customer, second = Customer.objects.get(), timedelta(seconds=1)
     Order.objects.bulk_create([Order(customer=customer, placed_at=this_second())])
     Schedule.objects.filter(next_fire_at__lte=this_second()).update(settled_at=F("settled_at") - second)

@@ -17,4 +17,7 @@ urlpatterns = [
     path("api/v1/", include("workflows.api.urls")),
     path("api/v1/", include("executions.api.urls")),
     path("hooks/", include("workflows.hooks.urls")),
+    path("api/", include("executions.dialects.nocobase.urls")),
+    # The same without the prefix, as some documents write it.
+    path("", include("executions.dialects.nocobase.urls")),
 ]

@@ -15,10 +15,18 @@ class ExecutionsConfig(AppConfig):
 
         refuse_foreign(self)
         from executions import bootstep, checks, dispatcher, wakeup  # noqa: F401
+        from executions.applications import ending
+        from executions.flow import enabling
         from executions.schedules import keeping, saves
-        from workflows.triggers import base
+        from executions.store import ends as run_ends
+        from executions.watching import described, ends, overdue
+        from workflows.triggers import base, execution
 
         base.connect(dispatcher.dispatch)
+        run_ends.always(ending.told)
+        execution.connect(ends.listen, described.describe)
+        overdue.install()
+        enabling.install()
         keeping.install()
         saves.install()
         bootstep.install()

@@ -41,13 +41,16 @@ class Ticker(threading.Thread):
                 level = logging.WARNING if isinstance(error, DatabaseError | InterfaceError) else logging.ERROR
                 logger.log(level, "A tick failed; the next one follows in a second.", exc_info=error)
                 connections.close_all()
+        self._leave()
         close_side()
         connections.close_all()
 
     def _tick(self, housekeeping: Any) -> None:
         from executions.clock import tick
+        from executions.dashboard import workers
         from executions.schedules import taking
 
+        workers.beat()
         if not _guard():
             # Another one is at work just now, so nothing is missed.
             taking.pulse.beat()
@@ -57,6 +60,14 @@ class Ticker(threading.Thread):
             housekeeping.run()
         finally:
             _unguard()
+
+    def _leave(self) -> None:
+        from executions.dashboard import workers
+
+        try:
+            workers.leave()
+        except DatabaseError:
+            logger.info("The worker could not say that it leaves; it is taken for gone in a minute.")
 
     def stop(self) -> None:
         self._end.set()

@@ -4,14 +4,17 @@ import logging
 import time
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db import transaction
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from executions import lanes, wakeup
+from executions.dashboard import totals, workers
+from executions.flow import holds
 from executions.models import Execution
 from executions.schedules import firing, keeping, taking
-from executions.statuses import ExecutionStatus, Parked
 from executions.store import holdings, purge, session, sql
+from executions.watching import overdue
 from workflows import tokens
 from workflows.conf import conf
 from workflows.models import Workflow
@@ -20,24 +23,26 @@ logger = logging.getLogger("sluice.clock")
 
 #: Seconds between two rounds of retention, the most one round may take, and the most of one tick.
 RETENTION_EVERY, RETENTION_SECONDS, RETENTION_SLICE = 300.0, 20.0, 0.3
+#: The same of counting what has ended, which no run waits for.
+TOTALS_EVERY, TOTALS_SLICE = 15.0, 0.2
 #: How far ahead a queued or working run may be due before the clock must have been set back.
 AHEAD = timedelta(minutes=2)
 
 
 #: What is due on a queue.
-_RUNS, _PERFORMS, _BULK, _SCHEDULES = range(4)
+_RUNS, _PERFORMS, _BULK, _SCHEDULES, _WATCHES, _HOLDS = range(6)
 
 
 def tick() -> list[str]:
-    """Wakes the queues on which something is due, and answers them; then fires what schedules are due.
+    """Wakes the queues on which something is due, and answers them; then fires what schedules are due, and tells of
+    runs that take long.
 
     One statement over the heads of the indexes finds out.
     """
     taking.pulse.beat()
-    woken, schedules = [], False
-    for queue, what in _due():
-        if what == _SCHEDULES:
-            schedules = True
+    woken, found = [], _due()
+    for queue, what in found:
+        if what in (_SCHEDULES, _WATCHES, _HOLDS):
             continue
         if what == _PERFORMS:
             wakeup.send_perform(queue, whatever_the_mark=True)
@@ -46,8 +51,12 @@ def tick() -> list[str]:
         else:
             wakeup.send(queue, whatever_the_mark=True)
         woken.append(wakeup.perform_queue(queue) if what == _PERFORMS else queue)
-    if schedules:
+    if ("", _SCHEDULES) in found:
         firing.fire_due()
+    if ("", _WATCHES) in found:
+        overdue.fire_due()
+    if ("", _HOLDS) in found:
+        holds.settle_due()
     return woken
 
 
@@ -55,8 +64,8 @@ def _due() -> list[tuple[str, int]]:
     """(queue, what is due on it), each once."""
     db = session.connection()
     now = sql.NOW[db.vendor]
-    runs = _leap("runs", "executions_execution", "due_at IS NOT NULL")
-    performs = _leap("performs", "executions_job", "wait = 'performer' AND due_at IS NOT NULL")
+    runs = sql.leap("runs", "executions_execution", "due_at IS NOT NULL")
+    performs = sql.leap("performs", "executions_job", "wait = 'performer' AND due_at IS NOT NULL")
     due = f"SELECT 1 FROM executions_execution e WHERE e.queue = runs.queue AND e.solo = %s AND e.due_at <= {now}"
     performable = (
         "SELECT 1 FROM executions_job j"
@@ -69,17 +78,12 @@ def _due() -> list[tuple[str, int]]:
         f" UNION SELECT queue, {_BULK} FROM executions_bulkoperation WHERE due_at IS NOT NULL AND due_at <= {now}"
         f" UNION ALL SELECT '', {_SCHEDULES} FROM (SELECT 1 AS one) AS schedules WHERE EXISTS"
         f" (SELECT 1 FROM executions_schedule WHERE next_fire_at IS NOT NULL AND next_fire_at <= {now})"
+        f" UNION ALL SELECT '', {_WATCHES} FROM (SELECT 1 AS one) AS watches WHERE {overdue.due_sql(db.vendor)}"
+        f" UNION ALL SELECT '', {_HOLDS} FROM (SELECT 1 AS one) AS holds WHERE {holds.due_sql(db.vendor)}"
     )
     with db.cursor() as cursor:
         cursor.execute(text, [False, True])
         return [(queue, int(what)) for queue, what in cursor.fetchall()]
-
-
-def _leap(name: str, table: str, where: str) -> str:
-    """The distinct queues of an index, one probe each: queues are few, rows are many."""
-    after = f"SELECT MIN(queue) FROM {table} WHERE {where} AND queue > {name}.queue"
-    first = f"SELECT MIN(queue) FROM {table} WHERE {where}"
-    return f"{name}(queue) AS ({first} UNION ALL SELECT ({after}) FROM {name} WHERE {name}.queue IS NOT NULL)"
 
 
 def repair_clock() -> int:
@@ -96,15 +100,9 @@ def repair_clock() -> int:
 
 
 def repair_lanes() -> int:
-    """Unparks runs whose lane is free; whoever should have told them died, or looked a moment too early."""
-    runs = Execution.objects.using(session.alias())
-    before = runs.filter(lane=OuterRef("lane"), ended_at=None).exclude(pk=OuterRef("pk"))
-    before = before.filter(Q(status=ExecutionStatus.STARTED) | Q(id__lt=OuterRef("id"), paused_at=None))
-    free = runs.filter(lane__isnull=False, ended_at=None, parked=Parked.LANE).filter(~Exists(before))
-    ids = list(free.values_list("id", flat=True)[:1000])
-    return runs.filter(pk__in=ids, parked=Parked.LANE).update(
-        parked=None, due_at=Now(), turn=F("turn") + 1, updated_at=Now()
-    )
+    """Unparks runs whose lane has room; whoever should have told them died, or looked a moment too early."""
+    with transaction.atomic(using=session.alias()):
+        return lanes.repair(1_000)
 
 
 def retain(*, seconds: float = RETENTION_SECONDS) -> int:
@@ -125,6 +123,8 @@ def retain(*, seconds: float = RETENTION_SECONDS) -> int:
         pass
     holdings.forget()
     lanes.forget()
+    totals.forget()
+    workers.forget()
     return deleted
 
 
@@ -155,6 +155,7 @@ class Housekeeping:
     def __init__(self) -> None:
         self._next_retention = time.monotonic() + 10.0
         self._next_repair = 0.0
+        self._next_totals = time.monotonic() + TOTALS_EVERY
 
     def run(self) -> None:
         now = time.monotonic()
@@ -163,6 +164,10 @@ class Housekeeping:
             repair_clock()
             repair_lanes()
             keeping.reconcile()
+            overdue.reconcile()
+        if now >= self._next_totals:
+            totals.count_up(seconds=TOTALS_SLICE)
+            self._next_totals = now if time.monotonic() - now >= TOTALS_SLICE else now + TOTALS_EVERY
         if now >= self._next_retention:
             deleted = retain(seconds=RETENTION_SLICE)
             # With more to delete it goes on in the next tick: whoever is due in between is not kept waiting.

@@ -19,9 +19,11 @@ from executions.store import attributes, eventkeys, intake, session
 from workflows import ambient
 from workflows.answering import Answer
 from workflows.errors import Invalid, NotFound, Refused
+from workflows.instructions.base import parse_config
 from workflows.jsonable import jsonable
 from workflows.models import Workflow
-from workflows.options import WorkflowOptions
+from workflows.options import STRICT, WorkflowOptions
+from workflows.subjects import subjects_of
 from workflows.triggers import get_trigger
 from workflows.triggers.base import Ended, Event, Listener
 from workflows.triggers.listening import is_solo, listener_of
@@ -80,9 +82,21 @@ def _insert(waiting: Sequence[tuple[int, Event]]) -> list[tuple[int, Execution]]
         # Those whose event was not known, neither before nor from an earlier event of this call.
         new = [execution for (_, execution), (_, first) in zip(rows, answers, strict=True) if first is execution]
         intake.insert_queued(db, new)
-        for queue in {execution.queue for execution in new}:
+        # Those with a delay are the tick's to wake.
+        for queue in {execution.queue for execution in new if not execution.delay}:
             wakeup.wake_on_commit(db, queue)
     return [(index, first) for index, first in answers if first is not None]
+
+
+def begin_new(events: Sequence[Event]) -> int:
+    """Queues runs of asynchronous events with keys, in the transaction under way; answers how many events were new."""
+    db = session.connection()
+    rows = {(row.key, str(row.event_key)): row for row in map(new_execution, events)}
+    new = eventkeys.note(db, rows)
+    intake.insert_queued(db, [row for pair, row in rows.items() if pair in new])
+    for queue in {rows[pair].queue for pair in new if not rows[pair].delay}:
+        wakeup.wake_on_commit(db, queue)
+    return len(new)
 
 
 def void(_: object) -> None:
@@ -92,7 +106,7 @@ def void(_: object) -> None:
 def new_execution(event: Event) -> Execution:
     """The row of a queued run, but for its times: the database sets those."""
     listener = event.listener
-    return queued(
+    execution = queued(
         listener,
         _options(listener),
         jsonable(event.context),
@@ -102,6 +116,10 @@ def new_execution(event: Event) -> Execution:
         event_key=event.event_key,
         **event.fields,
     )
+    execution.delay = max(execution.delay, event.delay)
+    if rows := subjects_of(listener, execution.context):
+        execution.found_by = [*execution.found_by, *((attributes.ROW, row, None) for row in rows)]
+    return execution
 
 
 def _options(listener: Listener) -> WorkflowOptions:
@@ -116,8 +134,8 @@ def start(
 
     `data` is the run's `$context`. A second call with one `event_key` answers the first one's run, or None once that
     is purged. `answer` takes what a synchronous run says to the request that waits for it. `fields` are further
-    columns: name, tags. Raises `NotFound` for an unknown workflow, `Refused` for a disabled one, `Invalid` for a name
-    that is taken and for texts that don't fit.
+    columns: name, tags, and queue and priority where they are others than the workflow's. Raises `NotFound` for an
+    unknown workflow, `Refused` for a disabled one, `Invalid` for a name that is taken and for values that don't fit.
     """
     version = _by_name(workflow) if isinstance(workflow, str) else workflow
     if not version.enabled:
@@ -135,7 +153,7 @@ def _by_name(name: str) -> Workflow:
     return version
 
 
-_FIELDS = {"name", "tags", "manually", "parent_execution_id", "parent_job"}
+_FIELDS = {"name", "tags", "queue", "priority", "manually", "parent_execution_id", "parent_job"}
 
 
 def _check_fields(workflow: Workflow, fields: Mapping[str, Any]) -> None:
@@ -145,6 +163,10 @@ def _check_fields(workflow: Workflow, fields: Mapping[str, Any]) -> None:
     name = fields.get("name")
     _check_text(name, "name")
     _check_tags(fields.get("tags"))
+    # As the workflow's options take them.
+    parse_config(
+        WorkflowOptions, {each: fields[each] for each in ("queue", "priority") if each in fields}, context=STRICT
+    )
     if name is not None and Execution.objects.filter(key=workflow.key, name=name).exists():
         raise Invalid(_("Another run of this workflow is named %r; names are unique.") % name, field="name")
 

@@ -5,7 +5,7 @@ A run's values are masked where their own places are, and wherever else a text o
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -75,7 +75,7 @@ def reveal(execution_id: int, *, by: Any, reason: str | None = None, node_key: s
 def hide_runs(runs: Sequence[Execution], *, revealed: Collection[int] = ()) -> None:
     """Masks these loaded rows, but for those that were revealed. One query where nothing is marked."""
     shown = [run for run in runs if run.pk not in revealed and any(run.__dict__.get(name) for name in _ALL)]
-    masks = _masks({run.pk for run in shown})
+    masks = masks_of({run.pk for run in shown})
     for run in shown:
         mask = masks.get(run.pk)
         if mask is None:
@@ -97,7 +97,7 @@ def hide_jobs(jobs: Sequence[Job], *, revealed: Collection[int] = ()) -> None:
     shown = [
         job for job in jobs if job.execution_id not in revealed and any(job.__dict__.get(name) for name in columns)
     ]
-    masks = _masks({job.execution_id for job in shown if job.execution_id is not None})
+    masks = masks_of({job.execution_id for job in shown if job.execution_id is not None})
     if not masks:
         return
     whole = _whole([job for job in shown if job.execution_id in masks and _CUT.keys() & job.__dict__.keys()])
@@ -137,7 +137,7 @@ def _whole(jobs: Sequence[Job]) -> dict[int, dict[str, Any]]:
 def hide_tasks(tasks: Sequence[Task], *, by: Any) -> None:
     """Masks loaded tasks of other people than `by`: who was asked may know."""
     others = [task for task in tasks if task.user_id != by.pk and task.execution_id is not None]
-    masks = _masks({task.execution_id for task in others if task.execution_id is not None})
+    masks = masks_of({task.execution_id for task in others if task.execution_id is not None})
     for task in others:
         mask = masks.get(task.execution_id or 0)
         for name in _TASK_COLUMNS if mask is not None else ():
@@ -168,10 +168,10 @@ def kept(execution_id: int, value: Any, *, result_of: str | None = None) -> Any:
 
 def mask_of(execution_id: int) -> Mask | None:
     """What is marked in a run; None where nothing is."""
-    return _masks({execution_id}).get(execution_id)
+    return masks_of({execution_id}).get(execution_id)
 
 
-def _masks(ids: Collection[int]) -> dict[int, Mask]:
+def masks_of(ids: Collection[int]) -> dict[int, Mask]:
     """By run, where something of it is marked."""
     if not ids:
         return {}
@@ -185,11 +185,13 @@ def _masks(ids: Collection[int]) -> dict[int, Mask]:
     rows: Iterable[tuple[int, str, Any]] = runs.values_list("pk", "key", "context")
     for pk, key, context in rows if names else rows.filter(key__in=marks):  # type: ignore[attr-defined]
         found[pk], keys[pk] = Mask(names, marks.get(key, frozenset()), context), key
-    _learn_results(found)
+    learn_results(found)
     return found
 
 
-def _learn_results(masks: dict[int, Mask]) -> None:
+def learn_results(
+    masks: dict[int, Mask], read: "Callable[[QuerySet[Job, Any]], Iterable[tuple[Any, ...]]]" = iter
+) -> None:
     """What marked nodes gave, which other texts of the run may repeat."""
     nodes: dict[str, set[int]] = defaultdict(set)
     for pk, mask in masks.items():
@@ -199,6 +201,6 @@ def _learn_results(masks: dict[int, Mask]) -> None:
     if not nodes:
         return
     jobs = Job.objects.filter(execution__in=list(masks), node_key__in=list(nodes)).order_by("-id")
-    for pk, key, result in jobs.values_list("execution", "node_key", "result")[:_MOST_JOBS]:
+    for pk, key, result in read(jobs.values_list("execution", "node_key", "result")[:_MOST_JOBS]):
         if pk is not None:
             masks[pk].learn(result, key)

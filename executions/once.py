@@ -57,7 +57,8 @@ def _once(workflow: Workflow, values: Any, by: Any, key: str, queued: bool) -> A
     event = Event(listener_of(workflow), context, fields={"manually": True})
     db = session.connection()
     mark = _mark(workflow, values, by, key)
-    with ambient.acting(by):
+
+    def begin() -> Asked:
         with transaction.atomic(using=db.alias):
             first = _first(workflow, key, mark)
             if first is not None:
@@ -68,6 +69,13 @@ def _once(workflow: Workflow, values: Any, by: Any, key: str, queued: bool) -> A
             if not workflow.sync:
                 intake.insert_queued(db, [execution])
                 wakeup.wake_on_commit(db, execution.queue)
+            return Asked(execution)
+
+    with ambient.acting(by):
+        asked = session.done_again(begin)
+        execution = asked.execution
+        if asked.again or execution is None:
+            return asked
         if workflow.sync:
             # Its row stands on a connection of its own, so the key is remembered before.
             try:
@@ -84,11 +92,12 @@ def _once(workflow: Workflow, values: Any, by: Any, key: str, queued: bool) -> A
 def _first(workflow: Workflow, key: str, mark: str) -> Execution | None:
     """The run that this key began before, or None where it is new, and remembered from now on."""
     own, what = (workflow.key, key), (workflow.key, mark)
-    known = eventkeys.remember([own, what])
+    # The key alone first: who comes second waits here, and holds nothing that others wait for.
+    known = eventkeys.remember([own])
     if own not in known:
+        eventkeys.remember([what])
         return None
-    if what not in known:
-        # Raised inside the transaction: what was remembered of this request goes with it.
+    if not eventkeys.is_known(what):
         raise KeyReused(_("This key was sent with another request; send a new key."), field=_FIELD)
     first = known[own]
     if first is None:

@@ -12,11 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import DatabaseError, transaction
-from django.db.models import F
-from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from executions import masking, wakeup
+from executions import lanes, masking, wakeup
 from executions.graphs import graph_of
 from executions.models import Execution, Job
 from executions.processor import Processor
@@ -32,11 +30,10 @@ from workflows.graph import load_graph
 from workflows.instructions.base import Outcome, Wait
 from workflows.jsonable import jsonable
 from workflows.statuses import JobStatus
+from workflows.triggers.approval import ApprovalTrigger
 
 logger = logging.getLogger("sluice.operations")
 
-#: Runs of a lane that a pause lets look again; the oldest of them goes first.
-_TOLD_AT_ONCE = 10
 #: Runs deleted by one transaction.
 DELETE_CHUNK = 200
 
@@ -150,25 +147,14 @@ def pause(execution_id: int, *, by: Any = None, reason: str | None = None) -> Ex
             raise Refused(_("Execution %s is paused already.") % execution_id)
         _refuse_in_call(run, _("paused"))
         run.paused_at = clock.now()
-        # One that only waits for its lane joins it again when it is resumed.
-        run.parked = None if run.parked == Parked.LANE else run.parked
+        # One that only waits for its lane, or for a moment, joins again when it is resumed.
+        run.parked = None if run.parked in (Parked.LANE, Parked.DEFERRED) else run.parked
         run.changed = True
-        _tell_lane(run)
+        if run.lane is not None and run.status is None:
+            lanes.pass_over(run)
         changes = {"paused": [False, True]}
         history.record(Action.EXECUTION_PAUSE, subject_of_run(run.id), by=by, reason=reason, changes=changes)
     return _read(execution_id)
-
-
-def _tell_lane(run: Run) -> None:
-    """A queued run that is paused lets the next of its lane pass."""
-    if run.lane is None or run.status is not None:
-        return
-    runs = Execution.objects.using(session.alias())
-    waiting = runs.filter(lane=run.lane, parked=Parked.LANE, ended_at=None).exclude(pk=run.id).order_by("id")
-    # Who holds a run waits for no other. They look for themselves whether they may go, and park again if not; one that
-    # is passed over here is found by `repair_lanes`.
-    free = list(session.unheld(waiting).values_list("pk", flat=True)[:_TOLD_AT_ONCE])
-    runs.filter(pk__in=free).update(parked=None, due_at=Now(), turn=F("turn") + 1, updated_at=Now())
 
 
 def resume(execution_id: int, *, by: Any = None, reason: str | None = None) -> Execution:
@@ -305,7 +291,9 @@ def _delete_chunk(ids: Sequence[int], outcome: Deletion, by: Any, reason: str | 
         rows = Execution.objects.using(session.alias()).filter(pk__in=ids)
         found = {row.pk: row for row in rows.only("id", "status")}
         free = session.unheld(rows.exclude(status=ExecutionStatus.STARTED))
-        columns = ("id", "title", "key", "status", "ended_at", "agenda", "lane", "parent_execution_id", "parent_job")
+        columns = (
+            "id", "title", "key", "type", "status", "ended_at", "agenda", "lane", "parent_execution_id", "parent_job",
+        )  # fmt: skip
         going = [row for row in free.only(*columns) if row.status != ExecutionStatus.STARTED]
         telling = [row.pk for row in going if _is_waited_for(row)]
         outcome.deleted += purge.delete_runs([row.pk for row in going if row.pk not in telling])
@@ -336,6 +324,9 @@ def _is_waited_for(row: Execution) -> bool:
     """Whether others would wait for ever for a run that just vanished."""
     if row.ended_at is not None:
         return bool(row.agenda)
+    if row.type == ApprovalTrigger.type:
+        # It is somebody's application, which is told.
+        return True
     return row.lane is not None or (row.parent_execution_id is not None and row.parent_job is not None)
 
 

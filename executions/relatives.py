@@ -1,16 +1,15 @@
 """What an ended run has to tell (parent, children, lane), one a transaction; engine.md, "Relatives"."""
 
-from contextlib import suppress
 from enum import Enum
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from executions import lanes, wakeup
+from executions import ending, lanes
 from executions.models import Execution
 from executions.processor import Processor
 from executions.run import CarriedClock, Run, RunJob
-from executions.statuses import ExecutionStatus, Parked, Reason
+from executions.statuses import ExecutionStatus, Reason
 from executions.store import claims, journal, purge, session
 from workflows.errors import SluiceError
 from workflows.graph import load_graph
@@ -48,13 +47,6 @@ class Told(Enum):
     BUSY = "somebody holds the relative's row"
 
 
-def _write(relative: Run, clock: CarriedClock, by: Run) -> None:
-    journal.write([relative], clock.now())
-    if relative.queue != by.queue:
-        # The workers of this run's queue are at work; those of another may be asleep.
-        wakeup.wake_on_commit(session.connection(), relative.queue)
-
-
 def _tell_parent(run: Run, clock: CarriedClock) -> Told:
     assert run.parent_execution_id is not None
     assert run.parent_job is not None
@@ -79,7 +71,7 @@ def _tell_parent(run: Run, clock: CarriedClock) -> Told:
     else:
         processor = Processor(parent, clock, savepoint=session.savepoint, transient=session.transient)
         processor.complete(job, _outcome(run))
-    _write(parent, clock, run)
+    ending.write(parent, clock, run)
     return Told.ALL
 
 
@@ -113,32 +105,11 @@ def _tell_children(run: Run, clock: CarriedClock) -> Told:
     child_id = children.order_by("id").values_list("id", flat=True).first()
     if child_id is None:
         return Told.ALL
-    claimed = claims.claim_one(child_id)
-    if not claimed.runs:
-        return Told.BUSY
-    child = claimed.runs[0]
-    if not child.ended:
-        claims.load_jobs([child])
-        with suppress(SluiceError):
-            child.graph = load_graph(child.workflow_id)
-        child.end(JobStatus.ABORTED, clock.now(), reason=Reason.PARENT)
-        _write(child, clock, run)
-    return Told.ONE
+    return Told.ONE if ending.abort(child_id, clock, Reason.PARENT, by=run) else Told.BUSY
 
 
 def _tell_lane(run: Run, clock: CarriedClock) -> Told:
-    assert run.lane is not None
-    next_id = lanes.members(run.lane).filter(paused_at=None).values_list("id", flat=True).first()
-    if next_id is None:
-        return Told.ALL
-    claimed = claims.claim_one(next_id)
-    if not claimed.runs:
-        return Told.BUSY
-    following = claimed.runs[0]
-    if following.parked == Parked.LANE:
-        following.parked = None
-        _write(following, clock, run)
-    return Told.ALL
+    return Told.ALL if lanes.tell(run) else Told.BUSY
 
 
 _TELLERS = {"parent": _tell_parent, "children": _tell_children, "lane": _tell_lane}

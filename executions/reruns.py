@@ -1,6 +1,6 @@
 """Running again from a node: what of the old run stays, and what begins anew (engine.md, "Versions")."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import transaction
@@ -109,11 +109,19 @@ def failed_node(execution: Execution, graph: Graph | None) -> GraphNode | None:
     status = execution.status
     if graph is None or execution.ended_at is None or execution.reason or status is None or status >= 0:
         return None
-    asked = status == JobStatus.RETRY_NEEDED
     jobs = Job.objects.using(session.alias()).filter(execution=execution.pk, status__lt=0, ended_at__isnull=False)
+    ids = jobs.order_by("-ended_at", "-number").values_list("node_id", flat=True)[:_LOOKED_AT]
+    return innermost_failure(graph, status, ids)
+
+
+def innermost_failure(graph: Graph | None, status: int | None, node_ids: Iterable[int | None]) -> GraphNode | None:
+    """The node whose failure ended a run with this status; of the nodes that failed, the last comes first."""
+    if graph is None:
+        return None
+    asked = status == JobStatus.RETRY_NEEDED
     found: GraphNode | None = None
     # What failed last ended the run; the steps inside it failed right before.
-    for node_id in jobs.order_by("-ended_at", "-number").values_list("node_id", flat=True)[:_LOOKED_AT]:
+    for node_id in node_ids:
         node = graph.nodes.get(node_id or 0)
         on_error = node.policy.on_error if node is not None else "continue"
         if node is None or on_error == "continue" or (asked and found is None and on_error != "ask"):

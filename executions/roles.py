@@ -11,7 +11,9 @@ _VIEWER = frozenset(
         "executions.view_execution",
         "executions.view_job",
         "executions.view_task",
+        "executions.view_application",
         "executions.view_bulkoperation",
+        "executions.view_hold",
     }
 )
 
@@ -26,6 +28,9 @@ ROLES: Mapping[str, frozenset[str]] = {
         "executions.pause_execution",
         "executions.rerun_execution",
         "executions.delete_execution",
+        "executions.add_hold",
+        "executions.delete_hold",
+        "executions.share_savedfilter",
     },
     "editor": _VIEWER
     | {

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
-from executions.statuses import ExecutionStatus, Reason
+from executions.statuses import ExecutionStatus, Parked, Reason
 from workflows import ambient
 from workflows.answering import Answer
 from workflows.env import Env
@@ -144,6 +144,8 @@ class Run:
     parent_job: int | None = None
     lane: str | None = None
     parked: str | None = None
+    #: Of a deferred one that its claim put off: until when.
+    deferred_to: datetime | None = None
     paused_at: datetime | None = None
     priority: int = 0
     crashes: int = 0
@@ -152,6 +154,8 @@ class Run:
     started_at: datetime | None = None
     expires_at: datetime | None = None
     ended_at: datetime | None = None
+    #: It ended here, not before it was claimed.
+    ends: bool = False
     created_by_id: int | None = None
     #: Begun by this claim: counted, and all of its jobs are known.
     begun: bool = False
@@ -307,6 +311,7 @@ class Run:
         self.reason = reason
         self.error = error
         self.ended_at = now
+        self.ends = True
         self.paused_at = None
         self.parked = None
         self.changed = True
@@ -334,6 +339,8 @@ class Run:
         """When a worker must next look at this run: the one formula (engine.md, "due_at")."""
         if self.ended_at is not None:
             return now if self.agenda else None
+        if self.deferred_to is not None and self.parked == Parked.DEFERRED and self.paused_at is None:
+            return min(self.deferred_to, self.expires_at or self.deferred_to)
         if self.paused_at is not None or self.parked is not None:
             return self.expires_at
         if self.status is None or self.agenda:

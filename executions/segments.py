@@ -13,7 +13,8 @@ from django.db import IntegrityError
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from executions import lanes, relatives, sync
+from executions import relatives, sync
+from executions.flow import covering, starting
 from executions.processor import LeaveSegment, Processor, Savepoint
 from executions.run import CarriedClock, Run
 from executions.statuses import ExecutionStatus, Reason
@@ -70,7 +71,7 @@ def run_batch(queue: str, *, since: datetime | None = None) -> Worked:
             if not runs or claimed.clock is None:
                 return Worked()
             worked = Worked(len(runs), runs[-1].due_at)
-            if not _frozen_now(runs) and (ready := _ready(runs, claimed.clock, solo=False)):
+            if not _frozen_now(runs) and (ready := _ready(claimed, claimed.clock, solo=False)):
                 _process_batch(ready, claimed.clock, sqlite=sqlite)
             return worked
     except LeaveSegment:
@@ -134,7 +135,7 @@ def _solo_segment(take: Callable[[], claims.Claimed], *, savepoint: Savepoint = 
                 worked.goes_on = (run.id, run.turn + 1) if run.agenda and run.changed else None
             elif _frozen_now([run]):
                 worked.goes_on = (run.id, run.turn)
-            elif _ready([run], claimed.clock, solo=True) and _process_alone(run, claimed.clock, savepoint):
+            elif _ready(claimed, claimed.clock, solo=True) and _process_alone(run, claimed.clock, savepoint):
                 worked.goes_on = (run.id, run.turn + 1)
         return worked
     except LeaveSegment as error:
@@ -207,8 +208,10 @@ def _frozen_now(runs: Sequence[Run]) -> bool:
     return bool(unfrozen)
 
 
-def _ready(runs: Sequence[Run], clock: CarriedClock, *, solo: bool) -> list[Run]:
-    """The runs of a claim that may be processed: right class, not under suspicion, lane free."""
+def _ready(claimed: claims.Claimed, clock: CarriedClock, *, solo: bool) -> list[Run]:
+    """The runs of a claim that may be processed: right class, not under suspicion, nothing that keeps them back."""
+    runs = claimed.runs
+    holds = covering.active(runs) if claimed.held else None
     graphs = {workflow_id: _graph(workflow_id) for workflow_id in {run.workflow_id for run in runs}}
     ready: list[Run] = []
     wrong_class: list[Run] = []
@@ -227,7 +230,9 @@ def _ready(runs: Sequence[Run], clock: CarriedClock, *, solo: bool) -> list[Run]
         elif not solo and (graph.solo or run.lane is not None):
             run.solo = True
             wrong_class.append(run)
-        elif run.status is not None or run.lane is None or lanes.may_go(run, clock):
+        elif run.status is None and starting.kept_back(run, clock, holds):
+            written.append(run)
+        elif run.status is not None or starting.may_start(run, clock):
             if run.status is None and run.agenda:
                 # A rerun from a node: it has jobs of its own already.
                 run.begin(clock.now())

@@ -31,6 +31,9 @@ class Reason(TextChoices):
     CALLER_LOST = "caller_lost", _("Its caller was lost")
     CRASHED = "crashed", _("Lost its worker three times")
     WRITE_FAILED = "write_failed", _("Its results could not be written")
+    DROPPED = "dropped", _("Dropped: no place was free in its lane")
+    SUPERSEDED = "superseded", _("Made room for a newer execution of its lane")
+    DEBOUNCED = "debounced", _("Dropped: a newer event of its key came")
 
 
 class Parked(TextChoices):
@@ -39,3 +42,4 @@ class Parked(TextChoices):
     LANE = "lane", _("Waits for its lane")
     HOLD = "hold", _("Held")
     DEFERRED = "deferred", _("Deferred")
+    DISABLED = "disabled", _("Its workflow is disabled")

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import F
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from executions.drain import drain_all
+from executions.models import Execution
 from executions.processor import LeaveSegment, Processor
 from executions.run import Run, RunJob
 from executions.statuses import ExecutionStatus
+from executions.store import session
 from executions.store.memory import MemoryStore
 from workflows.errors import Invalid
 from workflows.graph import Graph, GraphNode
@@ -28,8 +32,11 @@ Answers = Mapping[str, Any]
 def drain(queue: str | None = None, *, seconds: float = 30.0) -> int:
     """Runs and performs all that is due on the queue (None: SLUICE["QUEUE"]), here and now; answers how much that was.
 
-    Raises `TimeoutError` when something is still due after `seconds`.
+    What only waits until a response has been sent is due too. Raises `TimeoutError` when something is still due after
+    `seconds`.
     """
+    waiting = Execution.objects.using(session.alias()).filter(status=None, parked=None, paused_at=None)
+    waiting.filter(due_at__gt=Now()).update(due_at=Now(), turn=F("turn") + 1, updated_at=Now())
     return drain_all(queue, seconds=seconds)
 
 

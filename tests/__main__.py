@@ -1,15 +1,22 @@
 """`python -m tests`: the suite on SQLite; where they answer, on PostgreSQL with Redis, and on MariaDB what concerns it.
 
+The pass with PostgreSQL goes beside the two others, as each waits more than it computes; what they say comes after it.
+
 Servers are looked for where DATABASE_URL and CELERY_BROKER_URL say, else at their usual local ports; a cache named by
 CACHE_URL is emptied again and again. Further arguments go to pytest. The last lines name what was not run.
 """
 
 import importlib.util
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from threading import Thread
+from typing import IO
 from urllib.parse import urlsplit
 
 POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres"
@@ -31,12 +38,13 @@ class Pass:
     missing: str = ""
     arguments: list[str] = field(default_factory=list)
 
-    def run(self, further: list[str]) -> int:
-        print(f"\n== {self.title} ==", flush=True)  # noqa: T201
+    def run(self, further: list[str], output: IO[str] | None = None) -> bool:
+        """Whether it passed; what it says goes to `output`, else where this process writes."""
+        print(f"\n== {self.title} ==", file=output, flush=True)  # noqa: T201
         environment = {name: value for name, value in os.environ.items() if name not in _OURS} | self.environment
         command = [sys.executable, "-m", "pytest", "-m", self.markers, *self.arguments, *further]
-        code = subprocess.run(command, env=environment, check=False).returncode
-        return 0 if code == _NO_TESTS and further else code
+        code = subprocess.run(command, env=environment, stdout=output, stderr=output, check=False).returncode
+        return code == 0 or (code == _NO_TESTS and bool(further))
 
 
 _OURS = ("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "DATA")
@@ -72,7 +80,7 @@ def servers() -> Pass:
     cache = os.environ.get("CACHE_URL") or (REDIS_CACHE if broker == REDIS else "locmemcache://")
     chosen = Pass(
         "PostgreSQL and Redis, with Celery worker processes",
-        "(postgres or not mariadb) and not once",
+        "(postgres or not mariadb) and not once and not browser",
         {"DATABASE_URL": database, "CELERY_BROKER_URL": broker, "CACHE_URL": cache},
     )
     if not answers(database):
@@ -90,7 +98,9 @@ def mariadb() -> Pass:
     told = os.environ.get("DATABASE_URL", "")
     database = told if told.startswith("mysql") else MARIADB
     chosen = Pass(
-        "MariaDB", "(mariadb or engine and not postgres) and not redis and not workers", {"DATABASE_URL": database}
+        "MariaDB",
+        "(mariadb or engine and not postgres) and not redis and not workers and not browser",
+        {"DATABASE_URL": database},
     )
     if importlib.util.find_spec("MySQLdb") is None:
         chosen.missing = "the driver is not installed; pip install -e '.[mysql]' (it needs MariaDB's C headers)"
@@ -99,20 +109,38 @@ def mariadb() -> Pass:
     return chosen
 
 
+def failed_of(lanes: list[list[Pass]], further: list[str]) -> set[str]:
+    """Runs the lanes beside each other, a lane's passes one after another; the titles of those that failed."""
+    there = [[each for each in lane if not each.missing] for lane in lanes]
+    shown, *others = [lane for lane in there if lane]
+    failed: set[str] = set()
+
+    def run(lane: list[Pass], output: IO[str] | None = None) -> None:
+        failed.update(each.title for each in lane if not each.run(further, output))
+
+    with ExitStack() as stack:
+        files = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in others]
+        threads = [Thread(target=run, args=pair) for pair in zip(others, files, strict=True)]
+        for thread in threads:
+            thread.start()
+        run(shown)
+        for thread, file in zip(threads, files, strict=True):
+            thread.join()
+            file.seek(0)
+            shutil.copyfileobj(file, sys.stdout)
+    return failed
+
+
 def main() -> int:
     further = sys.argv[1:]
-    passes = [
-        Pass("SQLite", "not postgres and not redis and not workers and not mariadb"),
-        servers(),
-        mariadb(),
-    ]
-    failed = [each.title for each in passes if not each.missing and each.run(further)]
-    missing = [each for each in passes if each.missing]
+    with_servers, on_mariadb = servers(), mariadb()
+    sqlite = Pass("SQLite", "not postgres and not redis and not workers and not mariadb")
+    failed = failed_of([[with_servers], [sqlite, on_mariadb]], further)
     print()  # noqa: T201
-    for each in passes:
+    for each in (sqlite, with_servers, on_mariadb):
         outcome = f"not run: {each.missing}" if each.missing else "failed" if each.title in failed else "passed"
         print(f"{each.title}: {outcome}")  # noqa: T201
-    if missing and os.environ.get("SLUICE_NO_SKIPS") == "1":
+    if (with_servers.missing or on_mariadb.missing) and os.environ.get("SLUICE_NO_SKIPS") == "1":
         print("SLUICE_NO_SKIPS: everything has to run.")  # noqa: T201
         return 1
     return 1 if failed else 0

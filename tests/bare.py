@@ -64,5 +64,11 @@ user = get_user_model().objects.create_superuser("admin", "admin@example.com", "
 """
 
 OURS = ("django.contrib.auth", "django.contrib.contenttypes", "workflows", "executions")
-ADMIN = ("django.contrib.admin", "django.contrib.sessions", "django.contrib.messages", "django.contrib.staticfiles")
+ADMIN = (
+    "django.contrib.admin",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+)
 API = ("rest_framework", "django_filters")

@@ -16,10 +16,13 @@ OURS = ("workflows", "executions")
 API = "api/v1/"
 #: Pages that take only posts, or only gets, by the end of their names.
 _POSTED = (
-    *("workflow_enable", "workflow_disable", "workflow_revise", "workflow_copy"),
-    *("_pause", "_resume", "_reveal", "_unread"),
+    *("workflow_enable", "workflow_disable", "workflow_revise", "workflow_copy", "workflow_undo"),
+    *("_pause", "_resume", "_reveal", "_unread", "_withdraw", "_filters_save", "_filters_drop", "bulkoperation_stop"),
 )
-_GOT = ("_changelist", "_history", "_compare")
+_GOT = (
+    *("_changelist", "_history", "_compare", "_dashboard", "_live", "_panel", "_canvas", "_places"),
+    *("workflow_versions", "workflow_export", "bulkoperation_progress", "execution_run_rows", "execution_filters"),
+)
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class Door:
         named = re.fullmatch(r"(workflow|execution|node|job)_(?:pk|id)", parameter)
         if named:
             return named[1]
-        if parameter == "other":
-            return "workflow"
+        if parameter in ("other", "filter"):
+            return {"other": "workflow"}.get(parameter, parameter)
         kind = re.match(r"(?:sluice-|admin:\w+?_)(\w+?)(?:-|_|$)", self.url_name)
         assert kind is not None, self
         return kind[1]

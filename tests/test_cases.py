@@ -45,7 +45,6 @@ NOT_OWED = {
     "66-68 71 74 75 78": _QUEUE,
     "103 105-107": _TIMERS,
     "79-82": "Deferred starts, and instances told of a toggle at once: not built.",
-    "238-241 243 245 246 248": "Triggers of requests are not built.",
 }
 
 

@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from executions import bulk, start
 from executions.drain import drain_all
-from executions.models import BulkOperation, Execution, Job, Task
+from executions.flow import holds
+from executions.models import Application, BulkOperation, Execution, Hold, Job, SavedFilter, Task
 from executions.roles import ROLES
 from tests.building import build
 from tests.doors import DOORS, Door
@@ -87,6 +88,16 @@ def things(db: None) -> dict[str, Any]:
     known = {"key": waiting.key, "node_key": "n1", "created_at": timezone.now(), "updated_at": timezone.now()}
     return {
         "task": Task.objects.create(type="manual", user=asked, execution=execution, job=1, title="A task", **known),
+        "application": Application.objects.create(
+            key=waiting.key,
+            workflow=waiting,
+            user=asked,
+            status=0,
+            collection="shop.Customer",
+            data={},
+            created_at=timezone.now(),
+            updated_at=timezone.now(),
+        ),
         "workflow": draft,
         "node": Node.objects.filter(workflow=draft).order_by("id").first(),
         "category": Category.objects.create(title="A category"),
@@ -94,6 +105,9 @@ def things(db: None) -> dict[str, Any]:
         "execution": execution,
         "job": Job.objects.get(execution=execution),
         "bulk": operation,
+        "bulkoperation": operation,
+        "filter": SavedFilter.objects.create(owner=asked, name="Failed", query="status=error", shared=True),
+        "hold": holds.hold("queue", "night"),
         "history": entry,
         "historyentry": entry,
     }
@@ -108,7 +122,10 @@ def _state() -> list[Any]:
         *Execution.objects.order_by("id").values_list("pk", "status", "turn", "paused_at"),
         *Job.objects.order_by("id").values_list("pk", "status", "updated_at"),
         *BulkOperation.objects.order_by("id").values_list("pk", "state"),
+        *SavedFilter.objects.order_by("id").values_list("pk", "query"),
+        *Hold.objects.order_by("id").values_list("pk", "active"),
         *Task.objects.order_by("id").values_list("pk", "user", "status", "read_at"),
+        *Application.objects.order_by("id").values_list("pk", "user", "status", "data"),
         *HistoryEntry.objects.order_by("id").values_list("pk"),
         *Secret.objects.order_by("id").values_list("name", "sealed"),
         *RevokedToken.objects.order_by("token").values_list("token"),
@@ -172,8 +189,11 @@ def _offered(door: Door, client: Client, url: str, things: dict[str, Any]) -> bo
 
 
 #: Actions of which nothing comes here: the task is another's; the workflow is enabled, runs and is not paused; the
-#: last one only leads to a page.
-_IDLE = ("mark_read", "mark_unread", "enable_selected", "resume_selected", "delete_selected", "tool_run_now")
+#: last three only lead to a page or a file.
+_IDLE = (
+    *("mark_read", "mark_unread", "enable_selected", "resume_selected", "delete_selected"),
+    *("tool_run_now", "tool_hold", "export_selected"),
+)
 
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)

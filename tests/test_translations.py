@@ -241,7 +241,7 @@ def test_the_page_of_a_workflow_is_in_chinese(asked: str) -> None:
     inside = [("calculation", {"engine": "math.js", "expression": "1"})]
     workflow = build([("condition", {}, {1: inside}), ("loop", {"target": 2}, {0: inside})], title="订单审核")
     shown = page("workflows_workflow_change", workflow.pk, asked=asked)
-    for label in ("新建版本", "立即执行", "触发器", "条件判断", "每一项", "在其后添加", "已启用", "当前版本"):
+    for label in ("新建版本", "立即执行", "触发器", "条件判断", "每一项", "节点", "已启用", "当前版本"):
         assert label in shown
     assert not english(shown)
 

@@ -15,8 +15,9 @@ from django.test import Client
 from django.utils import timezone
 
 from executions import bulk
+from executions.flow import holds
 from executions.listing.filtersets import ExecutionFilter
-from executions.models import Attribute, Execution, Job, Task
+from executions.models import Application, Attribute, Execution, Job, SavedFilter, Task
 from executions.roles import ROLES
 from executions.store.attributes import TAG
 from tests.doors import DOORS, Door
@@ -69,6 +70,11 @@ def hidden(db: None, settings: Any) -> dict[str, Any]:
     known = {"type": "manual", "job": 1, "node_key": "n1", "created_at": timezone.now(), "updated_at": timezone.now()}
     for pk, each in ((TASK, execution), (SEEN + 5, seen)):
         Task.objects.create(pk=pk, user_id=SEEN, execution=each, key=each.key, title=each.title, **known)
+        Application.objects.create(
+            pk=pk, key=each.key, workflow_id=each.workflow_id, user_id=SEEN, status=2, collection="shop.Customer",
+            data={"name": each.title}, snapshot={"name": each.title}, execution=each, created_at=timezone.now(),
+            updated_at=timezone.now(),
+        )  # fmt: skip
     return {
         "workflow": workflow,
         "node": Node.objects.get(pk=NODE),
@@ -77,7 +83,11 @@ def hidden(db: None, settings: Any) -> dict[str, Any]:
         "execution": execution,
         "job": job(execution, 1, pk=JOB, status=0, ended_at=None, wait="outside"),
         "task": Task.objects.get(pk=TASK),
+        "application": Application.objects.get(pk=TASK),
         "bulk": operation,
+        "bulkoperation": operation,
+        "filter": SavedFilter.objects.create(owner_id=SEEN, name="Concealed", query="workflow=c0nceal3d"),
+        "hold": holds.hold("workflow", workflow.key),
         "history": entry,
         "historyentry": entry,
     }
@@ -94,6 +104,8 @@ def seen(hidden: dict[str, Any]) -> dict[str, Any]:
         "execution": Execution.objects.get(pk=SEEN + 2),
         "job": Job.objects.get(pk=SEEN + 4),
         "task": Task.objects.get(pk=SEEN + 5),
+        "application": Application.objects.get(pk=SEEN + 5),
+        "hold": holds.hold("workflow", "shown"),
         "history": entry,
         "historyentry": entry,
     }
@@ -134,9 +146,12 @@ _BODIES = {
     "sluice-workflow-nodes": '{"type": "delay"}',
     "sluice-node-copy": '{"upstream": null}',
 }
-_HIDDEN_KINDS = {"task", "workflow", "node", "execution", "job", "bulk", "history", "historyentry"}
+_HIDDEN_KINDS = {
+    *("task", "hold", "workflow", "node", "execution", "job", "bulk", "bulkoperation", "filter", "history"),
+    *("application", "historyentry"),
+}
 _TO_HIDDEN = [door for door in DOORS if door.kinds & _HIDDEN_KINDS]
-_READ = [door for door in DOORS if door.method == "GET" and "bulk" not in door.kinds]
+_READ = [door for door in DOORS if door.method == "GET" and not door.kinds & {"bulk", "bulkoperation"}]
 _ACTIONS = [door for door in DOORS if door.action and door.name.split("/")[3] in _HIDDEN_KINDS]
 
 

@@ -9,8 +9,8 @@ from workflows.instructions.base import Effect
 
 def refusal(node: GraphNode) -> str | None:
     """Why the node can't stand where it does: it waits, and nothing of a transaction is kept until its end."""
-    block = _block(node)
-    if block is None or not _waits(node):
+    block = enclosing(node)
+    if block is None or not waits(node):
         return None
     return _(
         "A node of type %(type)s waits, which none can inside the transaction %(block)s; put it outside of that."
@@ -22,7 +22,7 @@ def refusal(node: GraphNode) -> str | None:
 
 def remark(node: GraphNode) -> str | None:
     """What a step that calls the world can't be spared inside a transaction."""
-    block = _block(node)
+    block = enclosing(node)
     if block is None or not _calls(node):
         return None
     return _(
@@ -38,14 +38,16 @@ def check(node: GraphNode, field: str) -> None:
             raise Invalid(message, field=field)
 
 
-def _block(node: GraphNode) -> GraphNode | None:
+def enclosing(node: GraphNode) -> GraphNode | None:
+    """The node whose transaction this one stands in."""
     try:
         return node.block
     except SluiceError:
         return None  # a kind that nobody here knows: told by the other checks
 
 
-def _waits(node: GraphNode) -> bool:
+def waits(node: GraphNode) -> bool:
+    """Whether it always waits, and so can't stand in a transaction."""
     try:
         return node.instruction.waits_of(node.config)
     except SluiceError:

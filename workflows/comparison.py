@@ -1,7 +1,7 @@
 """What differs between two versions."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Literal
@@ -66,7 +66,12 @@ def compare(a: Workflow, b: Workflow) -> Comparison:
     rows: dict[int, list[Node]] = defaultdict(list)
     for row in Node.objects.filter(workflow__in={a.pk, b.pk}):
         rows[row.workflow_id].append(row)
-    before, after = Graph(a, rows[a.pk]), Graph(b, rows[b.pk])
+    return compare_rows(a, rows[a.pk], b, rows[b.pk])
+
+
+def compare_rows(a: Workflow, a_nodes: Iterable[Node], b: Workflow, b_nodes: Iterable[Node]) -> Comparison:
+    """As `compare`, of versions whose nodes are at hand; neither need be saved."""
+    before, after = Graph(a, a_nodes), Graph(b, b_nodes)
     return Comparison(
         columns=[change for name in _COLUMNS for change in _changes(name, getattr(a, name), getattr(b, name))],
         added=[_difference(node, after=_place(node)) for node in _only(after, before)],

@@ -45,7 +45,7 @@ def add_node(
 
     What stood there follows it. A user `by` needs the permissions of the models that the node writes.
     """
-    with _editing(workflow.pk, by) as links:
+    with locked_links(workflow.pk, by) as links:
         node = Node(workflow=links.workflow, type=type, title=title, config=config or {}, policy=policy or {})
         _insert(links, node, upstream, branch_index, by, lenient=lenient)
         _record(Action.NODE_ADD, links, node, by)
@@ -62,7 +62,7 @@ def copy_node(
     lenient: bool = False,
 ) -> Node:
     """A node like this one, with a key of its own, at another place; its branches are not copied."""
-    with _editing(node.workflow_id, by) as links:
+    with locked_links(node.workflow_id, by) as links:
         origin = links.get(node.pk)
         copy = Node(
             workflow=links.workflow,
@@ -88,7 +88,7 @@ def change_node(
     """Changes what is given. The branches that have nodes must still be allowed by the new configuration."""
     given = {"title": title, "config": config, "policy": policy}
     given = {name: value for name, value in given.items() if value is not UNSET}
-    with _editing(node.workflow_id, by) as links:
+    with locked_links(node.workflow_id, by) as links:
         row = links.get(node.pk)
         stored = _settings(row)
         before = {name: getattr(row, name) for name in given}
@@ -111,7 +111,7 @@ def move_node(node: Node, *, upstream: Node | int | None, branch_index: int | No
 
     A node can't go into its own branches, nor to where it stands.
     """
-    with _editing(node.workflow_id, by) as links:
+    with locked_links(node.workflow_id, by) as links:
         row = links.get(node.pk)
         place = _place(links, upstream, branch_index)
         if place == links.place_of(row):
@@ -133,7 +133,7 @@ def move_node(node: Node, *, upstream: Node | int | None, branch_index: int | No
 
 def remove_node(node: Node, *, keep_branch: int | None = None, by: Any = None, reason: str | None = None) -> None:
     """Removes a node with all in its branches, or puts the nodes of one of them, `keep_branch`, in its place."""
-    with _editing(node.workflow_id, by) as links:
+    with locked_links(node.workflow_id, by) as links:
         row = links.get(node.pk)
         with _recorded(Action.NODE_REMOVE, links, row, by, reason, {"keep_branch": [None, keep_branch]}):
             _remove(links, row, keep_branch)
@@ -158,7 +158,7 @@ def remove_branch(node: Node, index: int, *, shift: bool = False, by: Any = None
 
     Only kinds whose branches are mere places take `shift`: elsewhere a number says which case it is.
     """
-    with _editing(node.workflow_id, by) as links:
+    with locked_links(node.workflow_id, by) as links:
         row = links.get(node.pk)
         if shift and (index == ERROR_BRANCH or not get_instruction(row.type).shifts):
             raise Invalid(
@@ -179,7 +179,7 @@ def refuse_frozen(workflow: Workflow) -> None:
 
 
 @contextmanager
-def _editing(workflow_id: int, by: Any) -> Iterator[Links]:
+def locked_links(workflow_id: int, by: Any) -> Iterator[Links]:
     """The links of a locked version; written, checked and the version stamped on leaving."""
     from workflows.triggers import listening
 

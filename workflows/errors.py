@@ -92,6 +92,13 @@ class KeyReused(SluiceError):
     status = 422
 
 
+class TooLarge(SluiceError):
+    """More was sent than is taken."""
+
+    code = "too_large"
+    status = 413
+
+
 def entry(field: str | None, code: str, message: Any) -> dict[str, Any]:
     """One error as every face of ours tells it."""
     return {"field": field or None, "code": code, "message": str(message)}

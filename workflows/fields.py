@@ -1,6 +1,7 @@
 """Model fields and index classes that behave alike on every database."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -24,3 +25,21 @@ class SortedCharField(ExactCharField):
         if connection.vendor == "postgresql":
             parameters["collation"] = "C"
         return parameters
+
+
+_ST = TypeVar("_ST")
+_GT = TypeVar("_GT")
+
+
+class LooseForeignKey(models.ForeignKey[_ST, _GT]):
+    """A link that the database does not hold: what it leads to may go, and whoever deletes it says what becomes of it.
+
+    To migrations it is a plain ForeignKey. It has no index of its own: those that queries need are named.
+    """
+
+    def __init__(self, to: Any, on_delete: Any = models.DO_NOTHING, **options: Any) -> None:
+        super().__init__(to, on_delete, **{"db_constraint": False, "db_index": False, **options})
+
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
+        name, _path, arguments, options = super().deconstruct()
+        return name, "django.db.models.ForeignKey", arguments, options

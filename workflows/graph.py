@@ -228,10 +228,12 @@ class Graph:
 
     @cached_property
     def solo(self) -> bool:
-        """Whether runs are claimed one at a time: some step touches the host, or runs share a lane."""
+        """Whether runs are claimed one at a time: some step touches the host, or one run decides on another."""
         from workflows.instructions.base import Effect
+        from workflows.triggers import triggers
 
-        if self.options.lane:
+        kind = triggers().get(self.type)
+        if self.options.flows or (kind is not None and kind.solo):
             return True
         try:
             return any(

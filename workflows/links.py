@@ -64,7 +64,7 @@ class Links:
         node.upstream_id = node.downstream_id = node.branch_index = None
 
     def remove(self, node: Node) -> None:
-        self._forget([node, *self._below(node)])
+        self.forget([node, *self._below(node)])
         self._take_place(self._maybe(node.downstream_id), self.place_of(node))
 
     def replace(self, node: Node, head: Node) -> None:
@@ -72,7 +72,7 @@ class Links:
         *_, tail = self._line(head)
         place, after = self.place_of(node), self._maybe(node.downstream_id)
         kept = {row.pk for first in self._line(head) for row in (first, *self._below(first))}
-        self._forget([node, *(row for row in self._below(node) if row.pk not in kept)])
+        self.forget([node, *(row for row in self._below(node) if row.pk not in kept)])
         self._take_place(head, place)
         self._follow(tail, after)
 
@@ -80,7 +80,7 @@ class Links:
         heads = self.branches(node)
         if index in heads:
             lines = self._line(heads.pop(index))
-            self._forget([row for first in lines for row in (first, *self._below(first))])
+            self.forget([row for first in lines for row in (first, *self._below(first))])
         if shift:
             for other, head in heads.items():
                 if other > index and other != ERROR_BRANCH:
@@ -143,7 +143,7 @@ class Links:
                 yield row
                 stack.extend(heads.get(row.pk, ()))
 
-    def _forget(self, nodes: Iterable[Node]) -> None:
+    def forget(self, nodes: Iterable[Node]) -> None:
         for node in nodes:
             del self.nodes[node.pk]
             self._removed.append(node.pk)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from workflows.actions import Action, Origin
 from workflows.errors import Refused
-from workflows.fields import ExactCharField
+from workflows.fields import ExactCharField, LooseForeignKey
 
 _KEY_ALPHABET = string.ascii_lowercase + string.digits
 COUNTER_SLOTS = 16
@@ -161,6 +161,28 @@ class Node(models.Model):
         return self.title or f"{self.type} {self.key}"
 
 
+class Undo(models.Model):
+    """What some nodes of a version were before one edit of a person's, so that it can be taken back."""
+
+    workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="+", db_index=False)
+    user = LooseForeignKey(settings.AUTH_USER_MODEL, related_name="+")
+    #: The edit in a sentence.
+    what = models.CharField(max_length=255)
+    #: Columns of the nodes that it touched by id; null for one that was not there.
+    nodes = models.JSONField()
+    #: The version's `updated_at` before the edit and after it: whether nobody came in between.
+    before = models.DateTimeField()
+    after = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        # The newest edits of a person in a version.
+        indexes = [models.Index(fields=["workflow", "user", "-id"], name="undo_of_person")]
+
+    def __str__(self) -> str:
+        return self.what
+
+
 class Counter(models.Model):
     """Runs begun, by version and slot; summed when read. Rows of a deleted version keep its count for the key."""
 
@@ -287,15 +309,7 @@ class HistoryEntry(models.Model):
     """
 
     at = models.DateTimeField(_("at"))
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.DO_NOTHING,
-        null=True,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-        verbose_name=_("user"),
-    )
+    actor = LooseForeignKey(settings.AUTH_USER_MODEL, null=True, related_name="+", verbose_name=_("user"))
     actor_name = models.CharField(_("user name"), max_length=255, blank=True, default="")
     origin = models.CharField(_("from"), max_length=16)
     address = models.CharField(_("address"), max_length=64, blank=True, default="")

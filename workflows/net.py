@@ -194,7 +194,10 @@ def permitted(host: str, port: int, seconds: float = 10.0) -> list[str]:
     allowed = [address for address in addresses if _may_call(host, address)]
     if not allowed:
         raise Blocked(
-            _("The call to %s was blocked: its address lies inside the network. SLUICE['REQUEST_ALLOW'] can let it.")
+            _(
+                "The call to %s was blocked: its address lies inside the network. To allow it, name the host in "
+                "SLUICE['REQUEST_ALLOW']."
+            )
             % host
         )
     return allowed

@@ -1,7 +1,7 @@
 """A workflow's `options` (spec nocobase-engine 1.2), checked where they are saved."""
 
 import math
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from django.utils.translation import gettext as _
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -45,6 +45,33 @@ def _place(text: str) -> str:
 SensitivePath = Annotated[str, Field(max_length=500), AfterValidator(_place)]
 
 
+class _Flow(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+    #: A template over `$context`; "" is one for all runs of the workflow, whatever their version.
+    key: Annotated[str, Field(max_length=1000)] = ""
+
+
+class Concurrency(_Flow):
+    """How many runs of a key are under way at a time, and what becomes of one that finds no place."""
+
+    limit: Annotated[int, Field(strict=True, ge=1, le=1_000)]
+    on_limit: Literal["queue", "cancel_oldest", "drop_newest"] = "queue"
+
+
+class Rate(_Flow):
+    """How many runs of a key start within any so many seconds; further ones stay queued."""
+
+    limit: Annotated[int, Field(strict=True, ge=1, le=1_000)]
+    seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)]
+
+
+class Debounce(_Flow):
+    """Of the events of a key only the last runs, once no other has come for so many seconds."""
+
+    seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)]
+
+
 class WorkflowOptions(BaseModel):
     """Keys are camelCase in JSON; unknown ones are ignored, and null is the same as leaving a key out."""
 
@@ -58,8 +85,11 @@ class WorkflowOptions(BaseModel):
     delete_execution_on_status: list[Annotated[int, Field(strict=True), AfterValidator(_final)]] = []
     #: Days an ended run is kept; None leaves it to SLUICE["RETENTION_DAYS"].
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
-    #: A template; runs whose lane renders alike go one after another.
+    #: A template; runs whose lane renders alike go one after another, unless `concurrency` says how many at a time.
     lane: Annotated[str, Field(max_length=1000)] = ""
+    concurrency: Concurrency | None = None
+    rate: Rate | None = None
+    debounce: Debounce | None = None
     #: The queue its runs wait in; "" is SLUICE["QUEUE"].
     queue: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,40}$")] = ""
     #: A head start in seconds over runs of priority 0.
@@ -69,6 +99,31 @@ class WorkflowOptions(BaseModel):
 
     #: Places whose values are masked where runs are shown: "$context.…", "$jobsMapByNodeKey.key.…".
     sensitive: Annotated[list[SensitivePath], Field(max_length=50)] = []
+
+    @property
+    def lane_template(self) -> str | None:
+        """The key by which its runs wait for one another: "" for all of them, None where they don't."""
+        if self.concurrency is not None:
+            return self.concurrency.key or self.lane
+        if self.lane:
+            return self.lane
+        return self.rate.key if self.rate is not None else None
+
+    @property
+    def lane_limit(self) -> int | None:
+        """How many runs of a lane are under way at a time; None is any number."""
+        if self.concurrency is not None:
+            return self.concurrency.limit
+        return 1 if self.lane else None
+
+    @property
+    def on_limit(self) -> str:
+        return self.concurrency.on_limit if self.concurrency is not None else "queue"
+
+    @property
+    def flows(self) -> bool:
+        """Whether one run of it may decide on another."""
+        return self.lane_template is not None or self.debounce is not None
 
     @model_validator(mode="before")
     @classmethod

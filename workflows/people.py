@@ -75,6 +75,16 @@ def find(value: Any, *, filtered: bool = False) -> Found:
     return _known(named)
 
 
+def only(scope: Any, ids: list[Any]) -> Any:
+    """The scope with its filters asking for no others than these: there may be very many."""
+    if isinstance(scope, list | tuple):
+        return [only(item, ids) for item in scope]
+    if isinstance(scope, Mapping) and "filter" in scope:
+        key = _users()._meta.pk.name
+        return {"filter": {"$and": [scope["filter"] or {}, {key: {"$in": ids}}]}}
+    return scope
+
+
 def _items(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     """What stands in lists at any depth, blanks left out, each with its path."""
     stack = [(path, value)]

@@ -10,7 +10,7 @@ The nodes of a definition that is not saved are a tree or a list with links:
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -47,9 +47,25 @@ class Problem:
     severity: Literal["error", "warning"] = "error"
 
 
+class Draft(NamedTuple):
+    """A definition as unsaved rows, and what is wrong with it; the rows by their paths, ids counted from 1."""
+
+    workflow: Workflow
+    rows: Mapping[str, Node]
+    problems: list[Problem]
+
+
 def problems_of(definition: Mapping[str, Any], *, by: Any = None) -> list[Problem]:
     """What is wrong with a definition: type, title, name, sync, config, options, time_zone and nodes, all but type
     optional. Nothing is saved. `by` is whose permissions count.
+    """
+    return drafted(definition, by=by).problems
+
+
+def drafted(definition: Mapping[str, Any], *, by: Any = None, lenient: bool = False) -> Draft:
+    """As `problems_of`, with the rows that were looked at.
+
+    `lenient` takes what the engine passes over: unknown keys and odd templates.
     """
     found = _Findings()
     columns = {name: definition[name] for name in ("title", "name", "time_zone") if definition.get(name) is not None}
@@ -67,8 +83,8 @@ def problems_of(definition: Mapping[str, Any], *, by: Any = None) -> list[Proble
         check_columns(workflow, list(columns))
     drafts = _Drafts(workflow, found)
     drafts.read(definition.get("nodes") or [])
-    _check(workflow, drafts.rows, found, by)
-    return found.problems
+    _check(workflow, drafts.rows, found, by, lenient)
+    return Draft(workflow, drafts.rows, found.problems)
 
 
 def problems_of_version(workflow: Workflow, *, by: Any = None) -> list[Problem]:
@@ -105,12 +121,13 @@ class _Findings:
                 self.add(".".join(filter(None, (prefix, path))), message, node, codes.get(path, error.code))
 
 
-def _check(workflow: Workflow, rows: Mapping[str, Node], found: _Findings, by: Any) -> None:
+def _check(workflow: Workflow, rows: Mapping[str, Node], found: _Findings, by: Any, lenient: bool = False) -> None:
     """`rows` by their paths."""
     with found.at(""):
-        check_trigger(workflow)
+        check_trigger(workflow, lenient=lenient)
+    _remark_trigger(workflow, found)
     with found.at(""):
-        check_options(workflow.options, sync=workflow.sync)
+        check_options(workflow.options, sync=workflow.sync, lenient=lenient)
     with found.at(""):
         check_time_zone(workflow.time_zone)
     limit = conf().NODES_LIMIT
@@ -122,9 +139,9 @@ def _check(workflow: Workflow, rows: Mapping[str, Node], found: _Findings, by: A
         with found.at(path, row):
             check_columns(row, ("key", "title", "type"))
         with found.at(path, row):
-            check_node(row.type, row.config, workflow, by)
+            check_node(row.type, row.config, workflow, by, lenient=lenient)
         with found.at(path, row):
-            check_policy(row.policy, row.type, row.config)
+            check_policy(row.policy, row.type, row.config, lenient=lenient)
         _remark(path, row, found)
     _check_branches(rows, found)
     _remark_error_branches(rows, found)
@@ -151,6 +168,16 @@ def _check_transactions(graph: Graph, rows: Mapping[str, Node], found: _Findings
             found.add(f"{path}.type", message, row)
         elif message := blocks.remark(node):
             found.add(f"{path}.type", message, row, "remark", fatal=False)
+
+
+def _remark_trigger(workflow: Workflow, found: _Findings) -> None:
+    try:
+        trigger = get_trigger(workflow.type)
+        remarks = trigger.remarks(trigger.parse(workflow.config))
+    except Invalid:
+        return  # told by the other checks
+    for place, message in remarks:
+        found.add(f"config.{place}", message, None, "remark", fatal=False)
 
 
 def _remark(path: str, row: Node, found: _Findings) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Model
 from django.utils.functional import Promise
 
 from workflows.models import Workflow
@@ -25,10 +26,23 @@ class WorkflowTool:
     of_count: bool = False
 
 
+@dataclass(frozen=True)
+class RowTool:
+    """A page of another app about one row of the project's, linked from that row's admin page."""
+
+    name: str
+    title: str | Promise
+    #: Whoever lacks it sees no link; the page itself must ask again.
+    permission: str
+    #: (row, name of the admin site) -> address, or "" where that site has no such page.
+    url: Callable[[Model, str], str]
+
+
 #: What another app shows on a workflow's page: (workflow, user) -> HTML, or "" for nothing.
 Part = Callable[[Workflow, Any], str]
 
 _tools: dict[str, WorkflowTool] = {}
+_row_tools: dict[str, RowTool] = {}
 _parts: dict[str, Part] = {}
 _api_roots: dict[str, str] = {}
 
@@ -41,6 +55,16 @@ def register_workflow_tool(tool: WorkflowTool) -> None:
 def workflow_tools(user: Any) -> list[WorkflowTool]:
     """The tools this user may use, in order of registration."""
     return [tool for tool in _tools.values() if user.has_perm(tool.permission)]
+
+
+def register_row_tool(tool: RowTool) -> None:
+    """Adds a tool to the pages of rows whose admin has `WorkflowAdminMixin`, or replaces the one of the same name."""
+    _row_tools[tool.name] = tool
+
+
+def row_tools(user: Any) -> list[RowTool]:
+    """The tools this user may use, in order of registration."""
+    return [tool for tool in _row_tools.values() if user.has_perm(tool.permission)]
 
 
 def register_workflow_part(name: str, part: Part) -> None:

@@ -23,7 +23,7 @@ from workflows.triggers import get_trigger
 from workflows.triggers.base import Trigger
 
 #: Options that are templates.
-_TEMPLATES = ("lane", "searchAttributes", "search_attributes")
+_TEMPLATES = ("lane", "concurrency", "rate", "debounce", "searchAttributes", "search_attributes")
 
 
 @contextmanager
@@ -144,7 +144,7 @@ def check_permissions(written: Sequence[tuple[str, str]], by: Any) -> None:
 
 
 def check_options(raw: Any, *, sync: bool, stored: Any = None, lenient: bool = False) -> None:
-    """Raises `Invalid` ("options.…"); a sync workflow may not name a lane, for its caller can't wait in one.
+    """Raises `Invalid` ("options.…"); a sync workflow may not have its runs wait for others, for its caller can't.
 
     `lenient` takes what the engine takes: unknown keys, odd templates, and values that mean none (spec nocobase-engine
     1.2).
@@ -153,7 +153,7 @@ def check_options(raw: Any, *, sync: bool, stored: Any = None, lenient: bool = F
     check_all(
         lambda: _check_keys(lenient, WorkflowOptions, raw, stored, "options"),
         lambda: _check_option_templates(lenient, raw, stored),
-        lambda: _check_lane(parse_config(WorkflowOptions, raw, "options", context=context), sync),
+        lambda: _check_flow(parse_config(WorkflowOptions, raw, "options", context=context), sync, lenient),
     )
 
 
@@ -166,9 +166,29 @@ def _check_option_templates(lenient: bool, raw: Any, stored: Any) -> None:
         check_templates(templates, stored, roots=("$context",))
 
 
-def _check_lane(options: WorkflowOptions, sync: bool) -> None:
+def _check_flow(options: WorkflowOptions, sync: bool, lenient: bool) -> None:
     if options.lane and sync:
         raise Invalid(_("A synchronous workflow can't have a lane; leave the lane empty."), field="options.lane")
+    for name in ("concurrency", "rate", "debounce"):
+        if sync and getattr(options, name) is not None:
+            raise Invalid(
+                _("Runs of a synchronous workflow can't wait for one another; leave this out."), field=f"options.{name}"
+            )
+    if lenient:
+        return
+    if options.concurrency is not None and options.concurrency.key and options.lane:
+        raise Invalid(
+            _("The lane is the key of the concurrency; leave one of both empty."), field="options.concurrency.key"
+        )
+    if options.rate is not None and options.rate.key != options.lane_template:
+        raise Invalid(
+            _(
+                "Concurrency and rate go by one key; give this the key %r too, or limit one of both in a workflow that "
+                "this one calls."
+            )
+            % options.lane_template,
+            field="options.rate.key",
+        )
 
 
 def check_policy(raw: Any, type: Any, config: Any, *, stored: Any = None, lenient: bool = False) -> None:

@@ -110,7 +110,11 @@ def _at(shapes: Mapping[str, Shape], path: str) -> Shape:
 
 def blank_context(workflow: Workflow) -> dict[str, None]:
     """The names that a run by hand may give, none with a value yet; empty where the trigger has no names of its own."""
-    return dict.fromkeys(_shape(lambda: _context(workflow)).parts)
+    try:
+        trigger = get_trigger(workflow.type)
+        return dict.fromkeys(trigger.manual_names(trigger.parse(workflow.config)))
+    except SluiceError:
+        return {}
 
 
 def _context(workflow: Workflow) -> Shape:

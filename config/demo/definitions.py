@@ -18,7 +18,10 @@ def make_workflows() -> int:
     """All of them, enabled, if there is no workflow yet. Returns how many it made."""
     if Workflow.objects.exists():
         return 0
-    makers = (big_order, restock, customer_tier, order_follow_up, stock_report, quick, slow)
+    makers = (
+        big_order, restock, customer_tier, order_follow_up, stock_report, quick, slow, cancel_with_reason,
+        cancelled_order, ask_for_review,
+    )  # fmt: skip
     for make in makers:
         versions.enable(make())
     return len(makers)
@@ -253,6 +256,86 @@ def slow() -> Workflow:
     workflow = versions.create_workflow(type="manual", name="slow", title="slow")
     add_node(workflow, type="delay", title="An hour", config={"duration": 1, "unit": 3_600_000, "endStatus": 1})
     return workflow
+
+
+def cancel_with_reason() -> Workflow:
+    """Before an order is saved in the admin: cancelled without a note, it is refused."""
+    workflow = versions.create_workflow(
+        type="request-interception",
+        name="cancel-with-reason",
+        title="Cancel with a reason",
+        config={"collection": "shop.Order", "global": True, "actions": ["update"]},
+    )
+    cancelled = add_node(
+        workflow,
+        type="condition",
+        title="Cancelled?",
+        config=_when("{{$context.params.values.status}}", "equal", "cancelled"),
+    )
+    silent = add_node(
+        workflow,
+        type="condition",
+        title="No note?",
+        upstream=cancelled,
+        branch_index=1,
+        config=_when("{{$context.params.values.note}}", "equal", ""),
+    )
+    message = add_node(
+        workflow,
+        type="response-message",
+        title="Ask for one",
+        upstream=silent,
+        branch_index=1,
+        config={"message": "Say in the note why the order is cancelled."},
+    )
+    add_node(workflow, type="end", title="Refuse it", upstream=message, config={"endStatus": -1})
+    return workflow
+
+
+def cancelled_order() -> Workflow:
+    """After an order was saved in the admin as cancelled: a review that says who did it."""
+    workflow = versions.create_workflow(
+        type="action",
+        name="cancelled-order",
+        title="Cancelled order",
+        config={"collection": "shop.Order", "global": True, "actions": ["update"]},
+    )
+    cancelled = add_node(
+        workflow, type="condition", title="Cancelled?", config=_when("{{$context.data.status}}", "equal", "cancelled")
+    )
+    add_node(
+        workflow,
+        type="create",
+        title="Have it reviewed",
+        upstream=cancelled,
+        branch_index=1,
+        config=_review("Cancelled by {{$context.user.username}}"),
+    )
+    return workflow
+
+
+def ask_for_review() -> Workflow:
+    """A button of the order's page in the admin."""
+    workflow = versions.create_workflow(
+        type="custom-action",
+        name="ask-for-review",
+        title="Ask for a review",
+        config={"type": 1, "collection": "shop.Order"},
+    )
+    add_node(
+        workflow,
+        type="create",
+        title="Open a review",
+        config=_review("Asked for by {{$context.user.username}}"),
+    )
+    return workflow
+
+
+def _review(reason: str) -> dict[str, Any]:
+    return {
+        "collection": "shop.Review",
+        "params": {"values": {"order_id": "{{$context.data.id}}", "reason": reason}},
+    }
 
 
 def _on(model: str, mode: int, *, config: dict[str, Any] | None = None, **columns: Any) -> Workflow:

@@ -1,6 +1,7 @@
 from django.contrib import admin
 
 from config.shop.models import Customer, Line, Order, Product, PurchaseOrder, Review
+from workflows import WorkflowAdminMixin
 
 
 @admin.register(Customer)
@@ -26,7 +27,7 @@ class LineInline(admin.TabularInline):
 
 
 @admin.register(Order)
-class OrderAdmin(admin.ModelAdmin):
+class OrderAdmin(WorkflowAdminMixin, admin.ModelAdmin):
     list_display = ["__str__", "customer", "status", "total", "cleared", "placed_at"]
     list_filter = ["status", "cleared"]
     list_select_related = ["customer"]

@@ -9,6 +9,7 @@ from django.views.generic import FormView
 
 from config.shop.forms import OrderForm
 from config.shop.models import Order
+from workflows import RequestHalted, request_action
 
 
 class ShopView(LoginRequiredMixin, FormView):
@@ -19,7 +20,13 @@ class ShopView(LoginRequiredMixin, FormView):
     success_url = reverse_lazy("shop")
 
     def form_valid(self, form: OrderForm) -> HttpResponse:
-        order = form.save()
+        try:
+            with request_action(self.request, Order, "create", values=form.cleaned_data) as action:
+                order = form.save()
+                action.saved(order)
+        except RequestHalted as halted:
+            form.add_error(None, halted.messages)
+            return self.form_invalid(form)
         messages.success(
             self.request, _("Order %(order)s is placed; its executions are in the admin.") % {"order": order}
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.http import HttpRequest
@@ -10,9 +10,10 @@ from django.utils.translation import gettext_lazy as _
 
 from executions.inbox.forms import as_json, form_class
 from executions.inbox.kinds import FormAction, TaskForm
-from executions.models import Task
 from workflows.admin.forms import JsonField, add_errors
 from workflows.errors import Invalid, SluiceError
+
+R = TypeVar("R")
 
 #: The one field of a form that takes any values.
 _ANY = "values"
@@ -43,8 +44,8 @@ def _free() -> dict[str, forms.Field]:
     return {_ANY: JsonField(label=_("Values"), required=False, help_text=_("A JSON object of fields and values."))}
 
 
-def answered(part: Part, submit: Callable[[Any], Task]) -> Task | None:
-    """The task as the answer left it; None where something is to be mended, which the form then tells."""
+def answered(part: Part, submit: Callable[[Any], R]) -> R | None:
+    """What `submit` answers; None where something is to be mended, which the form then tells."""
     assert part.chosen is not None
     if not part.form.is_valid():
         return None

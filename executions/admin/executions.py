@@ -4,25 +4,30 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from executions import dispatcher, operations
+from executions import operations
 from executions.admin import lists, rerunning, shown
 from executions.admin.asking import ask_cancel, ask_deletion, ask_rerun
+from executions.admin.bulk import BulkMixin
+from executions.admin.dashboard import DashboardMixin
 from executions.admin.filters import RunFilter, RunList, without_empty
-from executions.admin.operating import MOST, OPERATIONS, Operation, delete_all, operate_on, tell_run
+from executions.admin.following import FollowingMixin, next_look, render_parts
+from executions.admin.operating import MOST, OPERATIONS, Operation, delete_all, operate_on
 from executions.admin.pages import ancestors_of, page_facts, relatives, sentence
+from executions.admin.panels import PanelMixin
+from executions.admin.picture import draw
 from executions.admin.rerunning import RerunForm
 from executions.admin.revealing import RevealMixin, may_reveal, revealed
+from executions.admin.running import RunMixin
+from executions.admin.saved import SavedFiltersMixin
 from executions.admin.steps import RUN_STYLES, Steps
 from executions.graphs import graph_of
 from executions.hidden import hide_ancestors
@@ -38,12 +43,13 @@ from workflows.admin.base import (
     post_page,
     require,
 )
-from workflows.admin.forms import JsonField, ReasonForm
+from workflows.admin.forms import ReasonForm
 from workflows.admin.history import HistoryMixin
+from workflows.errors import Invalid
+from workflows.history import LONGEST_REASON
 from workflows.listing.pages import as_id
-from workflows.models import HistoryEntry, HistoryQuerySet, Workflow
-from workflows.variables import blank_context
-from workflows.visibility import visible, visible_rows
+from workflows.models import HistoryEntry, HistoryQuerySet
+from workflows.visibility import visible_rows
 
 #: All that a row of the list shows; contexts, outputs and agendas are never loaded for it.
 _LISTED = (
@@ -52,15 +58,10 @@ _LISTED = (
 )  # fmt: skip
 
 
-class RunForm(forms.Form):
-    values = JsonField(
-        label=gettext_lazy("Values"),
-        required=False,
-        help_text=gettext_lazy("What the trigger hands over, as JSON; templates find it as $context."),
-    )
-
-
-class ExecutionAdmin(RevealMixin, HistoryMixin, ModelAdmin[Execution]):
+class ExecutionAdmin(
+    DashboardMixin, FollowingMixin, PanelMixin, SavedFiltersMixin, BulkMixin, RunMixin, RevealMixin, HistoryMixin,
+    ModelAdmin[Execution],
+):  # fmt: skip
     list_display = [
         "id", "shown_workflow", "shown_status", "shown_duration", "shown_created", "shown_reason",
     ]  # fmt: skip
@@ -209,6 +210,7 @@ class ExecutionAdmin(RevealMixin, HistoryMixin, ModelAdmin[Execution]):
         may = request.user.has_perm
         steps = self._steps(request, execution) if may("executions.view_job") else None
         return {
+            "opts": self.opts,
             "execution": execution,
             "sentence": sentence(execution, may_see_jobs=may("executions.view_job")),
             # The sentence has it, unless it is too long for one.
@@ -216,6 +218,9 @@ class ExecutionAdmin(RevealMixin, HistoryMixin, ModelAdmin[Execution]):
             "facts": list(page_facts(execution, site, ancestors_of(execution))),
             "relatives": relatives(execution, request.user, site),
             "steps": steps,
+            "drawn": None if steps is None else draw(execution, steps),
+            "trigger_kind": shown.trigger_title(execution.type),
+            "longest_reason": str(LONGEST_REASON),
             "may_reveal": may_reveal(request, execution.pk),
             "buttons": [item for item in _BUTTONS if may(item.permission) and item.fits(execution)],
             "may_delete": may("executions.delete_execution") and execution.status != ExecutionStatus.STARTED,
@@ -223,10 +228,18 @@ class ExecutionAdmin(RevealMixin, HistoryMixin, ModelAdmin[Execution]):
             "failed_node": failed_node(execution, steps.graph) if steps is not None else None,
         }
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        answer: Any = super().render_change_form(request, context, *args, **kwargs)
+        known = answer.context_data
+        known["texts"] = render_parts(request, known)
+        known["look"] = next_look(request, known["execution"], known["texts"])
+        return answer  # type: ignore[no-any-return]
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
-            path("run/<int:workflow_id>/", view(self.run_page), name="executions_execution_run"),
             path("<int:pk>/rerun/", view(self.rerun_page), name="executions_execution_rerun"),
             *(
                 path(f"<int:pk>/{item.name}/", view(self._button(item)), name=f"executions_execution_{item.name}")
@@ -246,40 +259,20 @@ class ExecutionAdmin(RevealMixin, HistoryMixin, ModelAdmin[Execution]):
             require(request, operation.permission)
             if not visible_rows(Execution.objects.filter(pk=pk), request.user).exists():
                 raise Http404
-            form = ReasonForm.of(request)
+            form = ReasonForm.of(request) if operation.asks else ReasonForm(request.POST)
             if operation.asks and not form.is_valid():
                 return ask_cancel(request, self.admin_site, [pk], form, back=self.page_url(pk))
 
             def run() -> tuple[str, str]:
-                reason = form.cleaned_data["reason"] if operation.asks else None
-                execution = operation.operate(pk, by=request.user, reason=reason)
+                if not form.is_valid():
+                    raise Invalid(_("The reason is too long, or no text."), field="reason")
+                execution = operation.operate(pk, by=request.user, reason=form.cleaned_data["reason"])
                 self.log_change(request, execution, str(operation.title))
                 return str(operation.done) % f"#{pk}", self.page_url(pk)
 
             return post_page(request, run, self.page_url(pk))
 
         return page
-
-    def run_page(self, request: HttpRequest, workflow_id: int) -> HttpResponse:
-        """Runs a workflow by hand, then shows the run."""
-        require(request, "workflows.execute_workflow")
-        workflow = get_object_or_404(visible(Workflow.objects.all(), request.user), pk=workflow_id)
-        form = RunForm(request.POST or None, initial={"values": blank_context(workflow)})
-        back = reverse("admin:workflows_workflow_change", args=[workflow_id], current_app=self.admin_site.name)
-
-        def run(cleaned: Mapping[str, Any]) -> HttpResponse:
-            execution = dispatcher.run_now(workflow, cleaned["values"], by=request.user)
-            if execution is None:
-                messages.warning(request, _("Nothing was run: the values don't meet the trigger's condition."))
-                return HttpResponseRedirect(back)
-            tell_run(request, workflow, execution)
-            may_look = request.user.has_perm("executions.view_execution")
-            return HttpResponseRedirect(self.page_url(execution.pk) if may_look else back)
-
-        return form_page(
-            request, site=self.admin_site, model=Workflow, title=_("Run “%s” now") % workflow, form=form, run=run,
-            submit=_("Run now"), original=workflow, back=back,
-        )  # fmt: skip
 
     def rerun_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         """From the start or from a node: goes on with a started run, repeats an ended one as a new run."""

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from executions.admin.lists import keys_of
 from executions.listing.filtersets import ExecutionFilter
 from executions.models import Execution
-from executions.statuses import ExecutionStatus
+from executions.statuses import ExecutionStatus, Parked
 from workflows.admin.base import RowList
 from workflows.errors import Invalid, refuse
 from workflows.listing.bounds import bounded
@@ -78,6 +78,9 @@ class RunFilterForm(forms.Form):
     )
     workflow = _text(gettext_lazy("Workflow"), gettext_lazy("Key, name, id or title"))
     type = _choice(gettext_lazy("Trigger type"), _kinds)
+    running_min = _text(gettext_lazy("Running longer than"), gettext_lazy("seconds"))
+    context_contains = _text(gettext_lazy("Text in the context"))
+    output_contains = _text(gettext_lazy("Text in the output"))
     error_contains = _text(gettext_lazy("Text in the error"))
     name_prefix = _text(gettext_lazy("Name begins with"))
     event_key = _text(gettext_lazy("Event key"))
@@ -87,6 +90,7 @@ class RunFilterForm(forms.Form):
     parent = _text(gettext_lazy("Started by execution"), gettext_lazy("Id"))
     manually = _choice(gettext_lazy("Started by hand"), _YES_NO)
     paused = _choice(gettext_lazy("Paused"), _YES_NO)
+    parked = _choice(gettext_lazy("Kept back"), [("", gettext_lazy("All")), *Parked.choices])
     duration_min = _text(gettext_lazy("At least"), gettext_lazy("seconds"))
     duration_max = _text(gettext_lazy("At most"), gettext_lazy("seconds"))
 
@@ -107,14 +111,15 @@ class RunFilterForm(forms.Form):
 
     def groups(self) -> Iterator[tuple[Any, list[Any], bool]]:
         """(heading, bound fields, whether it stands open); the first has no heading."""
-        yield "", self._bound("status", "workflow", "type", "error_contains"), True
+        yield "", self._bound("status", "workflow", "type", "running_min"), True
         for time, heading in TIMES.items():
             fields = self._bound(f"{time}_span", f"{time}_since", f"{time}_until")
             yield heading, fields, time == "created" or self._given(fields)
         for label, names in (
+            (_("Text inside"), ("context_contains", "output_contains", "error_contains")),
             (_("Duration"), ("duration_min", "duration_max")),
             (_("Names and people"), ("name_prefix", "event_key", "tags", "created_by")),
-            (_("Where it stands"), ("waiting_at", "paused", "manually", "parent")),
+            (_("Where it stands"), ("waiting_at", "paused", "parked", "manually", "parent")),
         ):
             fields = self._bound(*names)
             yield label, fields, self._given(fields)
@@ -147,7 +152,7 @@ class RunFilter(admin.ListFilter):
         super().__init__(request, params, model, model_admin)
         self.request = request
         self.asked: dict[str, list[str]] = {}
-        for name in [name for name in params if _is_ours(name)]:
+        for name in [name for name in params if is_asked(name)]:
             values = [text for value in params.pop(name) if (text := value.strip())]
             if values:
                 self.asked[name] = values
@@ -199,6 +204,12 @@ class RunFilter(admin.ListFilter):
         except Invalid as error:
             tell_refused(request, error, self.form.label_of)
             return queryset.none()
+
+    def where(self) -> dict[str, list[str]]:
+        """What the list is filtered by, as `bulk.start` takes it. Raises `Invalid`."""
+        if "workflow" in self.asked and not self._keys:
+            raise Invalid(_("There is no such workflow."), field="workflow")
+        return {name: [str(value) for value in values] for name, values in self._parameters().lists()}
 
     def _parameters(self) -> QueryDict:
         """As the API is asked. Raises `Invalid`."""
@@ -259,7 +270,7 @@ def without_empty(given: QueryDict) -> QueryDict:
     """These parameters without our own that ask for nothing."""
     found = QueryDict(mutable=True)
     for name, values in given.lists():
-        kept = [value for value in values if value.strip()] if _is_ours(name) else values
+        kept = [value for value in values if value.strip()] if is_asked(name) else values
         if kept:
             found.setlist(name, kept)
     return found
@@ -271,7 +282,8 @@ def tell_refused(request: HttpRequest, error: Invalid, label_of: Any) -> None:
         messages.error(request, f"{label_of(name)}: {sentence}" if name else str(sentence))
 
 
-def _is_ours(name: str) -> bool:
+def is_asked(name: str) -> bool:
+    """Whether a parameter of the list is one of its filters."""
     if name in IGNORED_PARAMS:
         return False
     spans = [f"{time}_span" for time in TIMES]

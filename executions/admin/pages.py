@@ -49,6 +49,8 @@ def _standing(execution: Execution, job: Job | None, where: SafeString | None) -
         return format_html(_("Paused since {since}; it goes on when it is resumed."), since=since)
     if execution.parked == "lane":
         return format_html(_("Queued until those before it in its lane {lane} have ended."), lane=execution.lane)
+    if execution.parked == "deferred" and execution.due_at is not None:
+        return format_html(_("Queued; it is looked at again {due}."), due=shown.moment(execution.due_at))
     if execution.parked:
         return format_html(_("Kept back: {why}."), why=execution.get_parked_display())
     if execution.status is None:

@@ -16,8 +16,8 @@ from executions.models import Execution, Job
 from executions.operations import nothing_to_rerun
 from executions.reruns import workflow_gone
 from executions.statuses import ExecutionStatus
-from workflows.admin import tree
 from workflows.admin.forms import ReasonField
+from workflows.canvas import tree
 from workflows.graph import Graph
 from workflows.instructions.base import Wait
 from workflows.statuses import JobStatus

@@ -1,5 +1,6 @@
 """How runs and jobs look in lists and on pages."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,12 +67,17 @@ def execution_badge(execution: Execution) -> SafeString:
     return shown
 
 
+def job_tone(status: int) -> str:
+    """The colour of a job's status."""
+    return "good" if status > 0 else _TONES.get(status, "bad")
+
+
 def job_badge(status: int) -> SafeString:
     """Numbers of a kind's own are shown by their sign, with the number (spec 2.3)."""
     if status in JobStatus.values:
-        return badge(JobStatus(status).label, "busy" if status == 0 else _TONES.get(status, "bad"))
+        return badge(JobStatus(status).label, job_tone(status))
     sign = JobStatus.RESOLVED if status > 0 else JobStatus.FAILED
-    return badge(f"{sign.label} ({status})", "good" if status > 0 else "bad")
+    return badge(f"{sign.label} ({status})", job_tone(status))
 
 
 def lost_badge() -> SafeString:
@@ -81,6 +87,12 @@ def lost_badge() -> SafeString:
 
 def node_title(job: Job, node: GraphNode | None) -> str:
     return _("deleted node %s") % job.node_key if node is None else node.title or node.key
+
+
+def plain(value: Any, most: int | None = None) -> str:
+    """A text as it is, anything else as JSON; cut where it is longer than that."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if most is None or len(text) <= most else text[:most] + " …"
 
 
 def line(text: str | None) -> str:
@@ -132,6 +144,11 @@ def duration(begin: datetime | None, end: datetime | None) -> str:
     span = (end or timezone.now()) - begin
     text = span_text(max(span, timedelta()))
     return text if end else _("%s so far") % text
+
+
+def age(since: datetime | None, now: datetime) -> str:
+    """How long ago that was."""
+    return "" if since is None else span_text(max(now - since, timedelta()))
 
 
 def span_text(span: timedelta) -> str:

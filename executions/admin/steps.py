@@ -17,8 +17,8 @@ from executions.admin import shown
 from executions.graphs import graph_of
 from executions.masking import hide_jobs
 from executions.models import Execution, Job
-from workflows.admin import tree
 from workflows.admin.base import STYLES
+from workflows.canvas import tree
 from workflows.graph import Graph, GraphNode
 from workflows.instructions.base import Wait
 from workflows.listing.pages import as_id

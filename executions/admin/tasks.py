@@ -230,7 +230,10 @@ class TaskAdmin(HistoryMixin, ModelAdmin[Task]):
             "parts": parts,
             "answer_title": _("Your answer"),
             "answers": [] if parts else list(_answers(seen)),
-            "tools": list(self._tools(request, seen)),
+            "tools": [
+                *self._tools(request, seen),
+                {"title": _("History"), "url": self.address("history", task.pk)},
+            ],
             "media": media,
         }
 

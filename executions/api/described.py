@@ -124,3 +124,28 @@ TASK_FORMS = {
         ),
     },
 }
+
+_RECORD = _object(
+    id={"type": "integer"}, userId=_NUMBER, user=_TEXT, nodeKey={"type": "string"}, status={"type": "integer"},
+    comment={"type": "string"}, updatedAt=_TEXT,
+)  # fmt: skip
+#: The parts of an application that are no columns.
+APPLICATION_PARTS: dict[str, Schema] = {
+    "data": {"type": "object", "additionalProperties": {}, "description": "What was filled in, by field."},
+    "row": {
+        "type": "object",
+        "nullable": True,
+        "additionalProperties": {},
+        "description": "The row, as it was submitted or as it is.",
+    },
+    "records": {
+        "type": "array",
+        "items": _RECORD,
+        "description": "Who was asked, and what they decided: 2 approved, -1 rejected, 1 returned, 0 open.",
+    },
+}
+_START = _object(
+    key={"type": "string"}, title={"type": "string"}, description={"type": "string"}, collection={"type": "string"},
+    drafts={"type": "boolean"}, schema={"type": "object", "additionalProperties": {}},
+)  # fmt: skip
+STARTABLE = register("StartableWorkflows", _object(results={"type": "array", "items": _START}))

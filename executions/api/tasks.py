@@ -25,6 +25,9 @@ from workflows.api.serializers import Input, Reasoned, RecordSerializer, Storabl
 from workflows.errors import Refused
 from workflows.listing.filters import FlagFilter, ListFilter, StrictFilterSet, ids, since, texts, until
 
+#: Fields that tell what the task stands in.
+_SHOWN = frozenset({"node_title", "description", "data", "forms"})
+
 
 class TaskSerializer(RecordSerializer[Task]):
     status_name = serializers.SerializerMethodField()
@@ -35,12 +38,12 @@ class TaskSerializer(RecordSerializer[Task]):
     data = serializers.SerializerMethodField()  # type: ignore[assignment]
     forms = serializers.SerializerMethodField()
 
-    heavy = frozenset({"result", "meta", "node_title", "description", "data", "forms"})
+    heavy = frozenset({"result", "meta", *_SHOWN})
     needs = {
         "status_name": ("status",),
         "workflow_key": ("key",),
         "workflow_title": ("execution",),
-        **dict.fromkeys(("node_title", "description", "data", "forms"), ("execution", "job", "node", "node_key", "meta",
+        **dict.fromkeys(_SHOWN, ("execution", "job", "node", "node_key", "meta",
                                                                         "type", "status", "user", "result")),
     }  # fmt: skip
     described = TASK_FORMS
@@ -63,7 +66,7 @@ class TaskSerializer(RecordSerializer[Task]):
     def _shown(self, task: Task) -> showing.Shown:
         known: dict[int, showing.Shown] = self.context["shown"]
         if task.pk not in known:
-            known[task.pk] = showing.show(task, self.context["request"].user)
+            known[task.pk] = showing.show(task, self.context["request"].user, self.context.get("around"))
         return known[task.pk]
 
     def get_node_title(self, task: Task) -> str:
@@ -151,8 +154,11 @@ class TaskViewSet(ApprovalActions, RecordViewSet[Task]):
             wanted = {record.execution_id for record in records if record.execution_id is not None}
             self.titles = dict(Execution.objects.filter(pk__in=wanted).order_by().values_list("pk", "title"))
 
+        self.around = showing.around(records, self.request.user) if _SHOWN & {*names} else None
+
     def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "titles": getattr(self, "titles", {}), "shown": {}}
+        more = {"titles": getattr(self, "titles", {}), "around": getattr(self, "around", None), "shown": {}}
+        return {**super().get_serializer_context(), **more}
 
     @action(detail=True, methods=["post"])
     def submit(self, request: Request, pk: str) -> Response:

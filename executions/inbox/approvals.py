@@ -18,6 +18,7 @@ from workflows.formfields import RESERVED
 from workflows.graph import GraphNode
 from workflows.instructions.approval import DATA, ApprovalConfig
 from workflows.jsoninput import check as check_json
+from workflows.statuses import JobStatus
 from workflows.validation import inside
 
 #: Under what name a task shows who has answered what.
@@ -32,12 +33,14 @@ def shown_forms(task: Task, node: GraphNode, scope: Mapping[str, Any], by: Any) 
     shown.actions = [FormAction("approve", 1, _("Approve")), FormAction("reject", -5, _("Reject"))]
     if config.allow_return:
         shown.actions.append(FormAction("return", -5, _("Return")))
+    if task.status == JobStatus.PENDING and (error := approving.why_to_wait(task)):
+        shown.error, shown.actions = error, []
     shown.fields = {}
     if config.form is not None:
         try:
             shown.fields = form_fields(config, DATA) or {}
-        except SluiceError as error:
-            shown.error = broken(error)
+        except SluiceError as wrong:
+            shown.error = broken(wrong)
     for each in shown.fields.values():
         each.required = False
     data = _present(node, scope).get("data")

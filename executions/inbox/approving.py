@@ -13,9 +13,10 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from executions.applications.noting import noted
 from executions.inbox.answering import Answering, answer
 from executions.inbox.forms import cleaned, form_fields
-from executions.models import Task, TaskType
+from executions.models import Job, Task, TaskType
 from executions.recording import Texts, too_large
 from executions.reruns import continue_from
 from executions.store import session
@@ -43,8 +44,11 @@ from workflows.instructions.approval import (
 from workflows.jsonable import jsonable
 from workflows.jsoninput import check as check_json
 from workflows.statuses import JobStatus
+from workflows.triggers.approval import ApprovalTrigger
 
 _TYPES = (TaskType.APPROVAL.value,)
+#: Runs of this kind are somebody's application.
+APPLICATION = ApprovalTrigger.type
 LONGEST_COMMENT = 10_000
 BEFORE, AFTER = -1, 1
 #: The comment's field in the form of people and of `submit`; no form of a node has such a name by chance.
@@ -135,7 +139,7 @@ class _Case:
         self._save(end, comment, values, Action.TASK_SUBMIT, reason)
         result = self._result(changes)
         tasks = self.tasks()
-        answers = [_end_of(task) for task in tasks.values()]
+        answers = [end_of(task) for task in tasks.values()]
         came_to = verdict(self.config, answers, sum(map(len, self.lines)))
         if came_to != OPEN:
             self._end(came_to, result)
@@ -197,13 +201,10 @@ class _Case:
     def _refuse_before_turn(self) -> None:
         first = self._waits_for(self.tasks())
         if first is not None:
-            name = names_of([first]).get(first, first)
-            raise Refused(_("%s was added before you and has not decided yet; wait for that.") % name)
+            raise Refused(_waits(first))
 
     def _waits_for(self, tasks: Mapping[Any, Task]) -> Any:
-        """Who of the line comes before this person and has not answered; None if it is this person's turn."""
-        before = self.line[: self.line.index(self.me)]
-        return next((user for user in before if user not in tasks or _end_of(tasks[user]) == OPEN), None)
+        return _first_before(self.line, self.me, tasks)
 
     def _ask_next(self, tasks: Mapping[Any, Task], place: int) -> None:
         """The one at this place of the line is asked, who may have been already and only waited."""
@@ -221,6 +222,8 @@ class _Case:
         said = {DATA: {**data, COMMENT: _comment(comment)}, RESERVED: _BUTTONS[end]}
         before = JobStatus(answering.task.status).name.lower()
         answering.save(status=_STATUS[end], result=answering.run.env.masked(jsonable(said)))
+        if answering.run.graph.type == APPLICATION:
+            noted(answering.run.id)
         after = JobStatus(_STATUS[end]).name.lower()
         changes = {"status": [before, after], **answering.told()}
         history.record(action, answering.subject(), by=answering.by, reason=reason, changes=changes)
@@ -264,7 +267,7 @@ class _Case:
         data = result.get("data")
         if changes:
             data = {**(data if isinstance(data, dict) else {}), **changes}
-        records = [_record(task) for task in self.tasks().values() if _end_of(task) != OPEN]
+        records = [record(task) for task in self.tasks().values() if end_of(task) != OPEN]
         result = jsonable({**result, "data": data, "records": records})
         if (size := Texts().excess(result)) is not None:
             raise Invalid(too_large(size), field=DATA if changes else "comment")
@@ -300,7 +303,7 @@ class _Case:
             )
         if scope is not True:
             allowed = people.find(
-                _narrowed(compile_template(scope).render(self.answering.step.scope), new),
+                people.only(compile_template(scope).render(self.answering.step.scope), new),
                 filtered=people.has_filter(scope),
             ).ids
             if outside := [user for user in new if user not in allowed]:
@@ -309,28 +312,44 @@ class _Case:
         return new
 
 
-def _narrowed(scope: Any, ids: list[Any]) -> Any:
-    """The scope with its filters asking for no others than these: there may be very many."""
-    if isinstance(scope, list | tuple):
-        return [_narrowed(item, ids) for item in scope]
-    if isinstance(scope, Mapping) and "filter" in scope:
-        key = get_user_model()._meta.pk.name
-        return {"filter": {"$and": [scope["filter"] or {}, {key: {"$in": ids}}]}}
-    return scope
+def why_to_wait(task: Task) -> str:
+    """Of a pending task, who was added before its person and has not decided; "" if it is this person's turn. Reads
+    without a lock; three queries at most."""
+    rows = Job.objects.using(session.alias()).filter(execution=task.execution_id, number=task.job)
+    meta = rows.values_list("meta", flat=True).first()
+    me = jsonable(task.user_id)
+    lines = meta.get(LINES) if isinstance(meta, Mapping) else None
+    line: list[Any] = next((line for line in lines or () if me in line), [])
+    if me in line[:1] or not line:
+        return ""
+    others = Task.objects.using(session.alias()).filter(execution=task.execution_id, job=task.job, round=task.round)
+    first = _first_before(line, me, {jsonable(row.user_id): row for row in others})
+    return "" if first is None else _waits(first)
 
 
-def _end_of(task: Task) -> int:
+def _first_before(line: list[Any], me: Any, tasks: Mapping[Any, Task]) -> Any:
+    """Who of the line comes before this person and has not answered; None if it is this person's turn."""
+    before = line[: line.index(me)]
+    return next((user for user in before if user not in tasks or end_of(tasks[user]) == OPEN), None)
+
+
+def _waits(first: Any) -> str:
+    name = names_of([first]).get(first, first)
+    return str(_("%s was added before you and has not decided yet; wait for that.") % name)
+
+
+def end_of(task: Task) -> int:
     """What its person said; OPEN until then, and where nobody wants to know any more."""
     said = task.result.get(RESERVED) if isinstance(task.result, dict) else None
     return OPEN if task.status == JobStatus.PENDING else ACTIONS.get(str(said), OPEN)
 
 
-def _record(task: Task) -> dict[str, Any]:
+def record(task: Task) -> dict[str, Any]:
     return {
         "id": task.pk,
         "userId": jsonable(task.user_id),
-        "status": _end_of(task),
-        "comment": (task.result or {})[DATA].get(COMMENT, ""),
+        "status": end_of(task),
+        "comment": (task.result or {}).get(DATA, {}).get(COMMENT, ""),
         "updatedAt": jsonable(task.decided_at),
     }
 

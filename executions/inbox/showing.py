@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 from executions.graphs import graph_of
 from executions.inbox.forms import json_schema
 from executions.inbox.kinds import TaskForm, Tool, kind_of
-from executions.masking import Mask, hide_tasks, mask_of
+from executions.masking import Mask, hide_tasks, masks_of
 from executions.models import Execution, Job, Task
 from executions.run import CarriedClock, Run
 from executions.scope import Steps
@@ -48,10 +49,35 @@ class Shown:
     actions: dict[str, str] = field(default_factory=dict)
 
 
-def show(task: Task, by: Any) -> Shown:
-    """Reads the run without its lock; a few queries."""
-    hide_tasks([task], by=by)
-    execution = Execution.objects.filter(pk=task.execution_id or 0).defer("output").first()
+@dataclass(frozen=True)
+class Around:
+    """What tasks stand in, read once for all of them."""
+
+    executions: Mapping[int, Execution]
+    #: By run and job: the number of the job that it stands under.
+    parents: Mapping[tuple[int | None, int], int | None]
+    masks: Mapping[int, Mask]
+    now: datetime
+
+
+def around(tasks: Collection[Task], by: Any) -> Around:
+    """Reads their runs without their locks."""
+    ids = {task.execution_id for task in tasks if task.execution_id is not None}
+    jobs = Job.objects.filter(execution__in=ids, number__in={task.job for task in tasks}).order_by()
+    return Around(
+        Execution.objects.filter(pk__in=ids).defer("output").in_bulk(),
+        {(run, number): parent for run, number, parent in jobs.values_list("execution", "number", "parent")},
+        masks_of({task.execution_id for task in tasks if task.execution_id is not None and task.user_id != by.pk}),
+        session.database_now(),
+    )
+
+
+def show(task: Task, by: Any, known: Around | None = None) -> Shown:
+    """A few queries more, for what the texts of its node refer to. `known` of several tasks, whose rows are masked."""
+    if known is None:
+        hide_tasks([task], by=by)
+        known = around([task], by)
+    execution = known.executions.get(task.execution_id or 0)
     graph = graph_of(execution) if execution is not None else None
     node = graph.nodes.get(task.node_id or 0) if graph is not None else None
     title = execution.title if execution is not None else ""
@@ -61,8 +87,8 @@ def show(task: Task, by: Any) -> Shown:
     if execution is None or graph is None or node is None:
         return shown
     try:
-        run, scope = _scope(execution, graph, node, task)
-        mask = mask_of(execution.pk) if task.user_id != by.pk else None
+        run, scope = _scope(execution, graph, node, task, known)
+        mask = known.masks.get(execution.pk) if task.user_id != by.pk else None
         shown.data = [(path, run.env.masked(jsonable(value))) for path, value in _data(node, scope, mask)]
         if (kind := kind_of(task.type)) is not None:
             forms = kind.forms(task, node, scope, by)
@@ -75,7 +101,9 @@ def show(task: Task, by: Any) -> Shown:
             shown.data = list({**dict(shown.data), **dict(about)}.items())
             if is_open(task, execution) and task.user_id == by.pk:
                 shown.forms = forms
-                shown.tools = kind.tools(node)
+                turn = any(form.actions for form in forms)
+                # Whose turn it is not may still hand it over, but not decide.
+                shown.tools = [tool for tool in kind.tools(node) if turn or tool is not Tool.RETURN_TO]
         if mask is not None:
             shown.data = [(path, mask.masked(value)) for path, value in shown.data]
     except SluiceError:
@@ -106,7 +134,9 @@ def as_json(form: TaskForm) -> dict[str, Any]:
     }
 
 
-def _scope(execution: Execution, graph: Graph, node: GraphNode, task: Task) -> tuple[Run, Mapping[str, Any]]:
+def _scope(
+    execution: Execution, graph: Graph, node: GraphNode, task: Task, known: Around
+) -> tuple[Run, Mapping[str, Any]]:
     """What the node's templates find, read only."""
     run = Run(
         execution.pk, graph.workflow_id, execution.key, execution.status, execution.turn, execution.queue,
@@ -114,8 +144,8 @@ def _scope(execution: Execution, graph: Graph, node: GraphNode, task: Task) -> t
     )  # fmt: skip
     run.graph = graph
     run._context, run._context_loaded = execution.context, True
-    parent = Job.objects.filter(execution=execution, number=task.job).values_list("parent", flat=True).first()
-    return run, Steps(run, CarriedClock(session.database_now())).step(node, parent, None, None).scope
+    parent = known.parents.get((execution.pk, task.job))
+    return run, Steps(run, CarriedClock(known.now)).step(node, parent, None, None).scope
 
 
 def _data(node: GraphNode, scope: Mapping[str, Any], mask: Mask | None) -> Iterator[tuple[str, Any]]:

@@ -9,14 +9,16 @@ import django_filters  # type: ignore[import-untyped]
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from executions.listing import listings, searching
 from executions.listing.listings import TOOK, after
-from executions.listing.searching import TagsFilter, TextSearchFilter
+from executions.listing.searching import RowFilter, TagsFilter, TextSearchFilter
 from executions.listing.statuses import JOB_STATUSES, STATUSES
 from executions.models import Execution
+from executions.statuses import ExecutionStatus, Parked
 from workflows.errors import Invalid
 from workflows.listing.filters import (
     FlagFilter,
@@ -86,6 +88,17 @@ class _DurationFilter(django_filters.Filter):  # type: ignore[misc]
         return queryset.alias(took=TOOK).filter(ended_at__isnull=False, **{f"took__{self.lookup_expr}": value})
 
 
+class _RunningFilter(django_filters.Filter):  # type: ignore[misc]
+    """Of runs that have begun and not ended: for how long by now."""
+
+    field_class = _SecondsField
+
+    def filter(self, queryset: QuerySet[Execution], value: timedelta | None) -> QuerySet[Execution]:
+        if value is None:
+            return queryset
+        return queryset.filter(status=ExecutionStatus.STARTED, started_at__lte=timezone.now() - value)
+
+
 class _PrefixFilter(django_filters.CharFilter):  # type: ignore[misc]
     """A range by code point, which an index holds and upper and lower case do not blur."""
 
@@ -123,8 +136,14 @@ class ExecutionFilter(StrictFilterSet):
     lane = texts("lane")
     manually = FlagFilter(field_name="manually", help_text=_("Started by hand."))
     paused = FlagFilter(method="by_paused")
+    parked = ListFilter(
+        field_name="parked",
+        each=forms.ChoiceField(choices=Parked.choices),
+        help_text=_("Why it is kept back: lane, hold, deferred, disabled."),
+    )
     created_by = ids("created_by", help_text=_("Ids of users."))
     tags = TagsFilter()
+    row = RowFilter()
     created_since = since("created_at")
     created_until = until("created_at")
     started_since = since("started_at")
@@ -135,6 +154,7 @@ class ExecutionFilter(StrictFilterSet):
     updated_until = until("updated_at")
     duration_min = _DurationFilter(lookup_expr="gte", help_text=_("Seconds from start to end, at least."))
     duration_max = _DurationFilter(lookup_expr="lte", help_text=_("Seconds from start to end, at most."))
+    running_min = _RunningFilter(help_text=_("Not ended, and begun so many seconds ago or more."))
     context_contains = TextSearchFilter("context", is_json=True, help_text=UNINDEXED)
     output_contains = TextSearchFilter("output", is_json=True, help_text=UNINDEXED)
     error_contains = TextSearchFilter("error", is_json=False, help_text=UNINDEXED)

@@ -72,10 +72,16 @@ def _tells(
         # An output may repeat what is marked wherever it likes.
         return bool(marks) if found.column == "output" else sensitivity.touches(marks, (CONTEXT, *found.parts))
     for options, own in declared:
-        template = options.get("lane") if name == "lane" else _attribute(options, found.attribute)
+        template = _lane(options) if name == "lane" else _attribute(options, found.attribute)
         if template and _reads(template, names, own):
             return True
     return False
+
+
+def _lane(options: dict[str, Any]) -> Any:
+    """Whatever its runs' lane may be made of."""
+    limits = [options.get(name) for name in ("concurrency", "rate")]
+    return [options.get("lane"), *(limit.get("key") for limit in limits if isinstance(limit, dict))]
 
 
 def _attribute(options: dict[str, Any], name: str) -> Any:

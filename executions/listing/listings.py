@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from executions.listing.guarding import check_marked
 from executions.listing.searching import AttributeFilter, PathFilter, TextSearchFilter, column_of
 from executions.models import Attribute, Execution, Job
+from executions.statuses import ExecutionStatus
 from workflows.errors import Invalid
 from workflows.listing.pages import Kind, Listing, Order, as_id
 from workflows.models import Node, Workflow
@@ -45,6 +46,7 @@ _TIMES = ("created", "started", "ended")
 _SINGLE = {
     "status": "status", "key": "key", "workflow": "workflow_id", "type": "type", "name": "name",
     "event_key": "event_key", "parent": "parent_execution_id", "rerun_of": "rerun_of_id", "created_by": "created_by_id",
+    "parked": "parked",
 }  # fmt: skip
 #: Tags, attributes and paths of one list: each is a subquery or a column of its own, and no planner takes hundreds.
 _MOST_FURTHER = 20
@@ -144,6 +146,9 @@ def _with_value(rows: QuerySet[Execution], column: str) -> QuerySet[Execution]:
 def _by_columns(filters: "ExecutionFilter", order: Order) -> Listing:
     """Newest first by the columns' own indexes."""
     columns = {name: list(values) for name, values in filters.given.items() if name in _SINGLE}
+    if "running_min" in filters.given and "status" not in columns:
+        # These are few among all that have ended, and their status has an index.
+        columns["status"] = [ExecutionStatus.STARTED.value]
     if "title" in filters.given:
         keys = filters.title_keys
         columns["key"] = [key for key in columns["key"] if key in keys] if "key" in columns else keys

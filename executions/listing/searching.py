@@ -4,6 +4,7 @@ from typing import Any
 
 import django_filters  # type: ignore[import-untyped]
 from django import forms
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import StrIndex
@@ -13,9 +14,10 @@ from django.utils.translation import gettext_lazy
 from executions.listing import jsonpaths
 from executions.listing.jsonpaths import JsonKind, JsonNumber, JsonText
 from executions.models import Attribute, Execution
-from executions.store.attributes import LONGEST_TEXT, TAG, as_number, number_text
+from executions.store.attributes import LONGEST_TEXT, ROW, TAG, as_number, number_text
 from workflows.listing.filters import ListFilter, text_field
 from workflows.listing.parameters import TEXT, Parameter
+from workflows.subjects import subject_of
 
 RANGES = ("gt", "gte", "lt", "lte")
 
@@ -72,6 +74,22 @@ class AttributeFilter(django_filters.Filter):  # type: ignore[misc]
 
     def filter(self, queryset: QuerySet[Execution], value: str) -> QuerySet[Execution]:
         return queryset.filter(pk__in=self.rows(value).values("execution")) if value else queryset
+
+
+class RowFilter(AttributeFilter):
+    """Runs about a row of the project's: "shop.order:7"."""
+
+    def __init__(self) -> None:
+        super().__init__(ROW, "")
+        self.extra["help_text"] = gettext_lazy("Executions about this row of a model, such as shop.order:7.")
+
+    def texts(self, value: str) -> list[str]:
+        label, _colon, key = value.partition(":")
+        try:
+            return [subject_of(apps.get_model(label), key)]
+        except (LookupError, ValueError):
+            # Of no model that there is: nothing is found by it.
+            return [value[:LONGEST_TEXT]]
 
 
 def column_of(value: str) -> str:

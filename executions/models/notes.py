@@ -23,9 +23,16 @@ class EventKey(models.Model):
 
 
 class Lane(models.Model):
-    """A lock with a name: only who may go on takes it, and only for the moment of deciding."""
+    """A lock with a name: only who may go on takes it, and only for the moment of deciding.
+
+    Where a rate limits the lane it says when runs of it started, for no row of theirs need be left.
+    """
 
     key = ExactCharField(max_length=200, primary_key=True)
+    #: Microseconds since 1970 of the last starts, oldest first; as many as the rate allows.
+    starts = models.JSONField(null=True)
+    #: When the starts no longer matter.
+    kept_until = models.DateTimeField(null=True)
 
     class Meta:
         default_permissions = ()

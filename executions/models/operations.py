@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from workflows.fields import LooseForeignKey
+
 
 class BulkOperation(models.Model):
     """One operation on all runs that a filter finds, done by workers a chunk at a time; see `executions.bulk`."""
@@ -46,15 +48,7 @@ class BulkOperation(models.Model):
     failed = models.PositiveIntegerField(_("failed"), default=0)
     #: The first of both: [[run, sentence] ...].
     refusals = models.JSONField(_("refusals"), default=list)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.DO_NOTHING,
-        null=True,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-        verbose_name=_("created by"),
-    )
+    created_by = LooseForeignKey(settings.AUTH_USER_MODEL, null=True, related_name="+", verbose_name=_("created by"))
     #: Where it was asked for, as in the history.
     origin = models.CharField(_("from"), max_length=16)
     address = models.CharField(_("address"), max_length=64, blank=True, default="")

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from executions.models.runs import Execution
-from workflows.fields import ExactCharField
+from workflows.fields import ExactCharField, LooseForeignKey
 from workflows.models import Node
 from workflows.statuses import JobStatus
 
@@ -35,35 +35,11 @@ class Task(models.Model):
     of copies."""
 
     type = models.CharField(_("type"), max_length=16, choices=TaskType.choices)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.DO_NOTHING,
-        null=True,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-        verbose_name=_("user"),
-    )
-    execution = models.ForeignKey(
-        Execution,
-        models.DO_NOTHING,
-        null=True,
-        db_constraint=False,
-        db_index=False,
-        related_name="tasks",
-        verbose_name=_("execution"),
-    )
+    user = LooseForeignKey(settings.AUTH_USER_MODEL, null=True, related_name="+", verbose_name=_("user"))
+    execution = LooseForeignKey(Execution, null=True, related_name="tasks", verbose_name=_("execution"))
     #: The number of the job in its run.
     job = models.PositiveIntegerField(_("job"))
-    node = models.ForeignKey(
-        Node,
-        models.DO_NOTHING,
-        null=True,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-        verbose_name=_("node"),
-    )
+    node = LooseForeignKey(Node, null=True, related_name="+", verbose_name=_("node"))
     node_key = ExactCharField(_("node key"), max_length=64)
     #: The workflow's.
     key = ExactCharField(_("workflow key"), max_length=64)

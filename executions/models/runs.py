@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from executions.statuses import ExecutionStatus, Parked, Reason
-from workflows.fields import ExactCharField, SortedCharField
+from workflows.fields import ExactCharField, LooseForeignKey, SortedCharField
 from workflows.instructions.base import Wait
 from workflows.models import Node, Workflow
 from workflows.statuses import JobStatus
@@ -29,15 +29,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 class Execution(models.Model):
     """One run. `due_at` is when a worker must next look at it: queue, timers, time-outs and crash recovery in one."""
 
-    workflow = models.ForeignKey(
-        Workflow,
-        models.DO_NOTHING,
-        null=True,
-        db_constraint=False,
-        db_index=False,
-        related_name="executions",
-        verbose_name=_("workflow"),
-    )
+    workflow = LooseForeignKey(Workflow, null=True, related_name="executions", verbose_name=_("workflow"))
     # Copies, so that history reads without its workflow and lists need no join.
     key = ExactCharField(_("workflow key"), max_length=64)
     title = models.CharField(_("workflow title"), max_length=255)
@@ -56,26 +48,10 @@ class Execution(models.Model):
 
     #: [[execution, workflow version], ...] of the runs that led here, oldest first.
     stack = models.JSONField(default=list, blank=True)
-    parent_execution = models.ForeignKey(
-        "self",
-        models.DO_NOTHING,
-        null=True,
-        db_constraint=False,
-        db_index=False,
-        related_name="children",
-        verbose_name=_("parent"),
-    )
+    parent_execution = LooseForeignKey("self", null=True, related_name="children", verbose_name=_("parent"))
     #: The number of the parent's job that waits for this run.
     parent_job = models.PositiveIntegerField(null=True)
-    rerun_of = models.ForeignKey(
-        "self",
-        models.DO_NOTHING,
-        null=True,
-        db_constraint=False,
-        db_index=False,
-        related_name="reruns",
-        verbose_name=_("rerun of"),
-    )
+    rerun_of = LooseForeignKey("self", null=True, related_name="reruns", verbose_name=_("rerun of"))
     attempt = models.PositiveIntegerField(_("attempt"), default=1)
 
     due_at = models.DateTimeField(_("due at"), null=True)
@@ -86,6 +62,8 @@ class Execution(models.Model):
     #: Claimed alone: some step touches the host, or the run shares a lane.
     solo = models.BooleanField(default=False)
     lane = ExactCharField(_("lane"), max_length=200, null=True)
+    #: Of the runs of a key that have not begun, the newest goes.
+    debounce_key = ExactCharField(max_length=200, null=True, editable=False)
     parked = models.CharField(_("parked"), max_length=16, null=True, choices=Parked.choices)
     paused_at = models.DateTimeField(_("paused at"), null=True)
     queue = models.CharField(_("queue"), max_length=40)
@@ -93,15 +71,7 @@ class Execution(models.Model):
     priority = models.IntegerField(_("priority"), default=0)
     crashes = models.PositiveSmallIntegerField(default=0)
 
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.DO_NOTHING,
-        null=True,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-        verbose_name=_("created by"),
-    )
+    created_by = LooseForeignKey(settings.AUTH_USER_MODEL, null=True, related_name="+", verbose_name=_("created by"))
     created_at = models.DateTimeField(_("created at"))
     started_at = models.DateTimeField(_("started at"), null=True)
     expires_at = models.DateTimeField(_("expires at"), null=True)
@@ -110,6 +80,8 @@ class Execution(models.Model):
 
     #: (name, text, number) of the search attributes that are written with its row.
     found_by: Sequence[tuple[str, str, float | None]] = ()
+    #: Seconds after its insert before a worker may begin it.
+    delay: float = 0.0
 
     objects = ExecutionQuerySet.as_manager()
 
@@ -149,12 +121,25 @@ class Execution(models.Model):
             models.Index(
                 fields=["key", "ended_at", "id"], name="execution_key_ended", condition=Q(ended_at__isnull=False)
             ),
+            # The clock: runs under way that take long. An expression, so that MariaDB, which has no partial indexes,
+            # makes none: there the index of starts serves.
+            models.Index(F("started_at"), name="execution_going", condition=Q(status=0)),
             # Runs by name, and by what their names begin with; within a workflow its constraint serves.
             models.Index(fields=["name", "id"], name="execution_named", condition=Q(name__isnull=False)),
-            # Who is in a lane: its unended runs, oldest first.
+            # Who is in a lane: those that have begun, and those that are queued, oldest first.
             models.Index(
-                fields=["lane", "id"], name="execution_lane", condition=Q(lane__isnull=False, ended_at__isnull=True)
+                fields=["lane", "status", "id"],
+                name="execution_lane",
+                condition=Q(lane__isnull=False, ended_at__isnull=True),
             ),
+            # Whether a newer run of the same debounce key is queued.
+            models.Index(
+                fields=["debounce_key", "status", "id"],
+                name="execution_debounce",
+                condition=Q(debounce_key__isnull=False, ended_at__isnull=True),
+            ),
+            # Who is parked and why: lists, newest first; what a release lets go, and lanes that were not told.
+            models.Index(fields=["parked", "-id"], name="execution_parked", condition=Q(parked__isnull=False)),
             # The children of an aborted run; lists of a run's children, and of those of one workflow.
             models.Index(
                 fields=["parent_execution", "-id"], name="execution_parent", condition=Q(parent_execution__isnull=False)
@@ -183,25 +168,9 @@ class Execution(models.Model):
 class Job(models.Model):
     """One step of one run. `number` counts them; `parent` and `upstream` are numbers of the same run."""
 
-    execution = models.ForeignKey(
-        Execution,
-        models.DO_NOTHING,
-        null=True,
-        db_constraint=False,
-        related_name="jobs",
-        db_index=False,
-        verbose_name=_("execution"),
-    )
+    execution = LooseForeignKey(Execution, null=True, related_name="jobs", verbose_name=_("execution"))
     number = models.PositiveIntegerField(_("number"))
-    node = models.ForeignKey(
-        Node,
-        models.DO_NOTHING,
-        null=True,
-        db_constraint=False,
-        related_name="jobs",
-        db_index=False,
-        verbose_name=_("node"),
-    )
+    node = LooseForeignKey(Node, null=True, related_name="jobs", verbose_name=_("node"))
     node_key = ExactCharField(_("node key"), max_length=64)
     #: The job of the branching node it ran under.
     parent = models.PositiveIntegerField(_("parent"), null=True)
@@ -253,9 +222,7 @@ class Job(models.Model):
 class Attribute(models.Model):
     """What a run is found by: a search attribute that its workflow declares or, where `name` is "", a tag."""
 
-    execution = models.ForeignKey(
-        Execution, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="attributes"
-    )
+    execution = LooseForeignKey(Execution, related_name="attributes")
     #: The workflow's.
     key = ExactCharField(max_length=64)
     name = ExactCharField(max_length=64)

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from workflows.fields import ExactCharField
+from workflows.fields import ExactCharField, LooseForeignKey
 from workflows.models import Workflow
 
 
@@ -13,9 +13,7 @@ class Schedule(models.Model):
     #: The workflow's.
     key = ExactCharField(max_length=64, unique=True)
     #: The enabled version; null while none is.
-    workflow = models.ForeignKey(
-        Workflow, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
-    )
+    workflow = LooseForeignKey(Workflow, null=True, related_name="+")
     #: Of the configuration and the zone that the times below were reckoned with.
     signature = models.CharField(max_length=64, default="")
     #: When the clock must next look at it; null is never. By rows: always past, for rows are asked about every second.

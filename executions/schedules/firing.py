@@ -64,7 +64,7 @@ def _known_plan(workflow_id: int, signature: str) -> Plan | None:
 def _fire(pk: int) -> bool:
     """One commit of one schedule; whether it has more that is due. One that fails keeps nobody waiting."""
     try:
-        with session.segment():
+        with session.segment(claims=True):
             return _look(pk)
     except Exception as error:
         if session.transient(error):
@@ -79,7 +79,7 @@ def _fire(pk: int) -> bool:
 
 def _look(pk: int) -> bool:
     rows = Schedule.objects.using(session.alias()).filter(pk=pk, next_fire_at__lte=Now())
-    row = session.unheld(rows).annotate(now=Now()).first()
+    row = session.bounding(session.unheld(rows)).annotate(now=Now()).first()
     if row is None:
         # Another clock has it, or has just been here.
         return False

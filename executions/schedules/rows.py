@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from django.db.models import Field, Model, Q
+from django.db.models import Exists, Field, Model, Q
 
 from executions.models import Schedule, ScheduledRow
 from executions.schedules.taking import BATCH, Taken, event_key
@@ -47,7 +47,11 @@ def quiet(row: Schedule, plan: Plan, now: datetime) -> bool:
     if row.settled_at is None or row.cursor is not None or now - row.settled_at >= SETTLED_EVERY:
         return False
     notes = ScheduledRow.objects.using(session.alias()).filter(schedule=row, next_fire_at__lte=now)
-    return not notes.exists() and not _stretch(row, plan, now).exists()
+    stretch = _stretch(row, plan, now)
+    if stretch.db != session.alias():
+        return not notes.exists() and not stretch.exists()
+    either = Q(Exists(notes)) | Q(Exists(stretch))
+    return not Schedule.objects.using(session.alias()).filter(either, pk=row.pk).exists()
 
 
 def look(taken: Taken) -> bool:
@@ -111,6 +115,9 @@ def _started(taken: Taken) -> tuple[list[Met], bool]:
         # A clock that was set back.
         return [], False
     rows = _stretch(schedule, plan, taken.now)
+    if schedule.settled_at is not None and schedule.cursor is None and not plan.config.tree:
+        # A few rows that fire now: read once, whole.
+        rows = rows.defer(None)
     if schedule.cursor is not None:
         rows = rows.filter(_behind(taken))
     found = list(rows.order_by(field, "pk")[:BATCH])
@@ -174,8 +181,10 @@ def _fire(taken: Taken, met: Sequence[Met]) -> bool:
 def _shown(taken: Taken, due: Sequence[tuple[datetime, Met]]) -> dict[Any, Any]:
     """The rows that fire, with their relations, as JSON, by key; a row that went meanwhile is left out."""
     config = taken.plan.config
-    keys = list({each.row.pk for _moment, each in due})
-    return {pk: to_json(row, config.tree, model=config.model) for pk, row in config.load(keys).items()} if keys else {}
+    rows = {each.row.pk: each.row for _moment, each in due}
+    partly = [pk for pk, row in rows.items() if config.tree or row.get_deferred_fields()]
+    whole = {pk: row for pk, row in rows.items() if pk not in set(partly)} | (config.load(partly) if partly else {})
+    return {pk: to_json(row, config.tree, model=config.model) for pk, row in whole.items()}
 
 
 def _note(taken: Taken, met: Sequence[Met]) -> None:

@@ -4,12 +4,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
-from executions.dispatcher import dispatch
-from executions.models import EventKey, Schedule
-from executions.store import session
+from executions.dispatcher import begin_new
+from executions.models import Schedule
 from workflows.jsonable import iso
 from workflows.triggers.base import Event, Listener
 from workflows.triggers.schedule import Plan
@@ -81,15 +80,13 @@ class Taken:
 
     def fire(self, wanted: Sequence[tuple[str, dict[str, Any]]]) -> None:
         """Writes the runs of events, (event key, context), that have none, as far as the limit goes."""
-        keys = [key for key, _context in wanted]
-        known = EventKey.objects.using(session.alias()).filter(key=self.row.key, event_key__in=keys)
-        fired = set(known.values_list("event_key", flat=True))
-        new = {key: context for key, context in wanted if key not in fired}
-        events = [Event(self.listener, new[key], event_key=key) for key in islice(new, self.left)]
-        if events:
-            dispatch(events)
-            self.row.fired += len(events)
-            self.fired += len(events)
+        rest = [Event(self.listener, context, event_key=key) for key, context in dict(wanted).items()]
+        while rest and self.left:
+            # Those that were known leave room for as many others.
+            some, rest = rest[: self.left], rest[self.left :]
+            begun = begin_new(some)
+            self.row.fired += begun
+            self.fired += begun
 
 
 def event_key(key: str, moment: datetime, row: str | None = None) -> str:

@@ -24,6 +24,8 @@ Found = tuple[str, str, float | None]
 LONGEST_TEXT = 128
 #: The name under which tags stand.
 TAG = ""
+#: The name under which rows stand that runs are about (`workflows.subjects`); no workflow can declare it.
+ROW = "@row"
 
 _COLUMNS = ("execution_id", "key", "name", "text", "number")
 _NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?", re.ASCII)

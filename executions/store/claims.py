@@ -35,6 +35,8 @@ class Claimed:
 
     runs: list[Run]
     clock: CarriedClock | None = None
+    #: Whether anything is held back from starting, as of the claim.
+    held: bool = False
 
 
 class DatabaseReader:
@@ -75,7 +77,9 @@ def _select(vendor: str, lock: str, where: str, bounded: str) -> str:
     context = "context::text" if vendor == "postgresql" else "context"
     # The moment of the claim, not of its transaction's start: it may have waited for the lock in between.
     now = "clock_timestamp()" if vendor == "postgresql" else sql.NOW[vendor]
-    return f"SELECT {columns}, {context}, {now}, {bounded} FROM executions_execution WHERE {where}{lock}"
+    # With the claim, so that it costs no further one while nothing is held.
+    held = "EXISTS (SELECT 1 FROM executions_hold WHERE active IS TRUE)"
+    return f"SELECT {columns}, {context}, {held}, {now}, {bounded} FROM executions_execution WHERE {where}{lock}"
 
 
 def _lock(db: BaseDatabaseWrapper, *, wait: bool) -> str:
@@ -96,7 +100,7 @@ def _runs(where: str, parameters: Sequence[Any], *, wait: bool = False) -> Claim
     if not rows:
         return Claimed([])
     as_value = _raw if db.vendor == "postgresql" else _converted
-    return Claimed([_run(as_value(row)) for row in rows], CarriedClock(as_time(rows[0][-2])))
+    return Claimed([_run(as_value(row)) for row in rows], CarriedClock(as_time(rows[0][-2])), bool(rows[0][-3]))
 
 
 #: Columns that come as JSON text from a raw cursor, and those that come as naive times or text on SQLite and MariaDB.
@@ -128,7 +132,7 @@ def _run(row: Sequence[Any]) -> Run:
     (pk, workflow_id, key, status, turn, queue, solo, agenda, reason, error, stack,
      parent_execution_id, parent_job, lane,
      parked, paused_at, priority, crashes, due_at, started_at, expires_at, ended_at, created_by_id,
-     context, _, _) = row  # fmt: skip
+     context, _, _, _) = row  # fmt: skip
     run = Run(pk, workflow_id, key, status, turn, queue, solo, deque(agenda or ()), reader)
     run.reason = reason
     run.error = error

@@ -1,8 +1,9 @@
 """Events that were accepted: a second one with the same key yields no second run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import IntegrityError
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from executions.models import EventKey, Execution
 from executions.store import sql
@@ -19,18 +20,19 @@ def remember(pairs: Sequence[Pair]) -> dict[Pair, Execution | None]:
 
     Sorted, so that two callers with the same keys wait for one another instead of locking each other out.
     """
-    wanted = sorted(set(pairs))
     db = connection()
-    if db.vendor == "mysql":
-        known = [pair for pair in wanted if not _insert_one(pair)]
-    else:
-        new = _insert_new(wanted)
-        known = [pair for pair in wanted if pair not in new]
+    new = note(db, pairs)
+    known = [pair for pair in pairs if pair not in new]
     if not known:
         return {}
     firsts = Execution.objects.using(db.alias).filter(event_key__in=[pair[1] for pair in known])
     runs = {(run.key, run.event_key): run for run in firsts.order_by("-id")}
     return {pair: runs.get(pair) for pair in known}
+
+
+def is_known(pair: Pair) -> bool:
+    key, event_key = pair
+    return EventKey.objects.using(connection().alias).filter(key=key, event_key=event_key).exists()
 
 
 def forget(pairs: Sequence[Pair]) -> None:
@@ -39,33 +41,39 @@ def forget(pairs: Sequence[Pair]) -> None:
         EventKey.objects.using(connection().alias).filter(key=key, event_key=event_key).delete()
 
 
-def _insert_new(pairs: Sequence[Pair]) -> set[Pair]:
-    db = connection()
-    table = db.ops.quote_name(EventKey._meta.db_table)
-    now = sql.NOW[db.vendor]
-    marks = ", ".join([f"(%s, %s, {now})"] * len(pairs))
+def note(db: BaseDatabaseWrapper, pairs: Iterable[Pair]) -> set[Pair]:
+    """Notes pairs in the transaction under way on this connection; answers those that were not known."""
+    wanted = sorted(set(pairs))
+    if db.vendor != "mysql":
+        return _insert_new(db, wanted)
+    # A statement that is refused leaves the transaction as it was there, so no savepoint is needed.
+    if len(wanted) > 1 and _inserted(db, wanted):
+        return set(wanted)
+    return {pair for pair in wanted if _inserted(db, [pair])}
+
+
+def _insert_new(db: BaseDatabaseWrapper, pairs: Sequence[Pair]) -> set[Pair]:
     with db.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} ({db.ops.quote_name('key')}, event_key, created_at) VALUES {marks}"
-            f" ON CONFLICT DO NOTHING RETURNING {db.ops.quote_name('key')}, event_key",
+            f"{_insert(db, len(pairs))} ON CONFLICT DO NOTHING RETURNING {db.ops.quote_name('key')}, event_key",
             [value for pair in pairs for value in pair],
         )
         return {(key, event_key) for key, event_key in cursor.fetchall()}
 
 
-def _insert_one(pair: Pair) -> bool:
-    """MariaDB: only error 1062 means "there already"; INSERT IGNORE would swallow every other fault too.
-
-    A refused row leaves the transaction as it was there, so no savepoint is needed.
-    """
-    db = connection()
-    key, table = db.ops.quote_name("key"), db.ops.quote_name(EventKey._meta.db_table)
+def _inserted(db: BaseDatabaseWrapper, pairs: Sequence[Pair]) -> bool:
+    """MariaDB: whether none was there. Only error 1062 says so; INSERT IGNORE would swallow every other fault too."""
     try:
         with db.cursor() as cursor:
-            values = f"VALUES (%s, %s, {sql.NOW[db.vendor]})"
-            cursor.execute(f"INSERT INTO {table} ({key}, event_key, created_at) {values}", pair)
+            cursor.execute(_insert(db, len(pairs)), [value for pair in pairs for value in pair])
     except IntegrityError as error:
         if error.args and error.args[0] == _DUPLICATE:
             return False
         raise
     return True
+
+
+def _insert(db: BaseDatabaseWrapper, number: int) -> str:
+    table = db.ops.quote_name(EventKey._meta.db_table)
+    marks = ", ".join([f"(%s, %s, {sql.NOW[db.vendor]})"] * number)
+    return f"INSERT INTO {table} ({db.ops.quote_name('key')}, event_key, created_at) VALUES {marks}"

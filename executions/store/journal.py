@@ -12,7 +12,7 @@ from executions import wakeup
 from executions.models import Execution, Job
 from executions.queued import queued
 from executions.run import Run, RunJob
-from executions.store import intake, sql, tasks
+from executions.store import ends, intake, sql, tasks
 from executions.store.session import connection
 from workflows.instructions.base import Wait
 from workflows.models import COUNTER_SLOTS, Counter
@@ -59,6 +59,8 @@ def write(runs: Sequence[Run], now: datetime, db: BaseDatabaseWrapper | None = N
     writes.update(Execution, (*_RUN_UPDATE, "output"), rows)
     _count(writes, Tally((run.key, run.workflow_id) for run in runs if run.begun))
     writes.send()
+    if ends.watched():
+        ends.tell(db, [run for run in runs if run.ends])
     children = _child_rows(runs)
     intake.insert_queued(db, children)
     for woken in {child.queue for child in children}:

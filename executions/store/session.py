@@ -1,6 +1,6 @@
 """The engine's database: which alias, which transactions, and what bounds them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from threading import local
@@ -11,12 +11,15 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models import Model, QuerySet
+from django.db.models.expressions import RawSQL
 from django.dispatch import receiver
 
 from executions.store import constraints
 from executions.store.sql import NOW
+from workflows.triggers.settling import settled
 
 R = TypeVar("R", bound=Model)
+T = TypeVar("T")
 
 #: Seconds after which the database takes a run back from a frozen worker or a dead network.
 FREED_AFTER = 30
@@ -181,7 +184,8 @@ def savepoint(writes: bool = True) -> Iterator[None]:
     """The place of one TRANSACTIONAL step, or of a block of steps: its effect is kept whole or not at all."""
     db = connection()
     with _whole(db), transaction.atomic(using=db.alias):
-        yield
+        with settled(db):
+            yield
         if writes and db.vendor == "postgresql":
             # A deferred constraint that fails at the commit would take the whole segment with it. SQLite has no cheap
             # check: there a segment whose commit fails is done again, in `checking_savepoint`s.
@@ -199,7 +203,8 @@ def checking_savepoint(writes: bool = True) -> Iterator[None]:
         with _whole(db), transaction.atomic(using=db.alias), checks:
             if outermost:
                 transaction.on_commit(committed.mark, using=db.alias)
-            yield
+            with settled(db):
+                yield
     except Exception:
         if not committed.done:
             raise
@@ -226,6 +231,14 @@ def unheld(rows: QuerySet[R]) -> QuerySet[R]:
     return rows.select_for_update(skip_locked=True, no_key=features.has_select_for_no_key_update)
 
 
+def bounding(rows: QuerySet[R]) -> QuerySet[R]:
+    """These rows, bounding the transaction as they are read: its first statement, as a claim is."""
+    if connection().vendor != "postgresql":
+        return rows
+    bounded: QuerySet[R] = rows.annotate(bounded=RawSQL(bounds(), []))  # type: ignore[assignment]  # noqa: S611 - constants
+    return bounded
+
+
 def transient(error: BaseException) -> bool:
     """Deadlocks, serialization failures and lost connections: never a job's result."""
     if isinstance(error, InterfaceError):
@@ -243,6 +256,20 @@ def transient(error: BaseException) -> bool:
         return number in _TRANSIENT_NUMBERS
     # SQLite says "database is locked"; psycopg's lost connections carry no state.
     return connection().vendor != "sqlite" or "locked" in str(error)
+
+
+def done_again(work: Callable[[], T]) -> T:
+    """What a short transaction of its own answers: begun again where it had to give way to another's locks.
+
+    Inside a caller's transaction nothing is repeated: that is lost as a whole.
+    """
+    for _attempt in range(2):
+        try:
+            return work()
+        except DatabaseError as error:
+            if connection().in_atomic_block or not transient(error):
+                raise
+    return work()
 
 
 def database_now() -> datetime:

@@ -206,6 +206,13 @@ def _adapted(db: BaseDatabaseWrapper, rows: Iterable[Row]) -> list[list[Any]]:
     ]
 
 
+def leap(name: str, table: str, where: str) -> str:
+    """The distinct queues of an index, one probe each: queues are few, rows are many."""
+    after = f"SELECT MIN(queue) FROM {table} WHERE {where} AND queue > {name}.queue"
+    first = f"SELECT MIN(queue) FROM {table} WHERE {where}"
+    return f"{name}(queue) AS ({first} UNION ALL SELECT ({after}) FROM {name} WHERE {name}.queue IS NOT NULL)"
+
+
 def insert_one(db: BaseDatabaseWrapper, model: type[models.Model], columns: Sequence[str], row: Row) -> int:
     """Inserts one row and answers its id."""
     table = db.ops.quote_name(model._meta.db_table)

@@ -10,8 +10,9 @@ from celery import current_app
 from django.db.models.functions import Now
 
 from executions import bootstep, clock
+from executions.dashboard import workers
 from executions.dispatcher import start
-from executions.models import Execution, Job
+from executions.models import Execution, Job, TotalsMark, WorkerSeen
 from tests.building import build
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,6 +95,25 @@ def test_retention_that_is_not_done_in_its_slice_of_a_tick_goes_on_in_the_next(m
     housekeeping._next_retention = 0.0
     housekeeping.run()
     assert (housekeeping._next_retention <= time.monotonic()) is again
+
+
+@pytest.mark.parametrize(("slice", "again"), [(60.0, False), (0.0, True)])
+def test_counting_that_is_not_done_in_its_slice_of_a_tick_goes_on_in_the_next(monkeypatch, slice, again):
+    monkeypatch.setattr(clock, "TOTALS_SLICE", slice)
+    housekeeping = clock.Housekeeping()
+    housekeeping._next_totals = 0.0
+    housekeeping.run()
+    assert TotalsMark.objects.exists()
+    assert (housekeeping._next_totals <= time.monotonic()) is again
+
+
+def test_a_worker_that_ticks_is_seen_until_it_stops(monkeypatch):
+    monkeypatch.setattr(workers, "_last", {})
+    ticker = bootstep.Ticker()
+    ticker._tick(clock.Housekeeping())
+    assert [row.name for row in WorkerSeen.objects.all()] == [workers.name()]
+    ticker._leave()
+    assert not WorkerSeen.objects.exists()
 
 
 def test_a_run_that_is_due_in_the_future_without_reason_is_made_due():

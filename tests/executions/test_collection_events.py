@@ -11,7 +11,7 @@ from executions.testing import drain
 from tests.building import build
 from workflows import ambient, versions
 from workflows.triggers import listening
-from workflows.triggers.rows import RollbackOnFailure
+from workflows.triggers.firing import RollbackOnFailure
 
 pytestmark = [pytest.mark.engine, pytest.mark.django_db(transaction=True)]
 

@@ -392,7 +392,7 @@ def test_a_table_that_is_away_keeps_no_other_schedule_waiting(ann, caplog):
 
 
 def test_rows_of_another_database_fire_too(tmp_path):
-    command = [sys.executable, "-m", "tests.executions.elsewhere", str(tmp_path)]
+    command = [sys.executable, "-m", "tests.executions.elsewhere", "schedule", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
     # What was saved inside a transaction is noted at its commit.
     assert json.loads(done.stdout) == {"notes": [0, 1, 4], "rows": [1, 2, 3, 4], "customers": ["second"]}

@@ -39,7 +39,7 @@ def _sets(**columns: Any) -> Callable[[Run, datetime], None]:
 
     def by(run: Run, now: datetime) -> None:
         for name, value in columns.items():
-            setattr(run, name, now + timedelta(seconds=value) if name.endswith("_at") else value)
+            setattr(run, name, now + timedelta(seconds=value) if name.endswith(("_at", "_to")) else value)
 
     return by
 
@@ -66,6 +66,9 @@ def _moves(*moves: list[Any]) -> Callable[[Run, datetime], None]:
         pytest.param(_all(_waits("timer", 40), _sets(paused_at=0, expires_at=50)), 50, id="paused, time-out"),
         pytest.param(_all(_waits("timer", 40), _sets(parked="hold")), None, id="parked"),
         pytest.param(_all(_moves(["resume", 1]), _sets(parked="hold")), None, id="parked with moves"),
+        pytest.param(_sets(status=None, parked="deferred", deferred_to=30), 30, id="deferred"),
+        pytest.param(_sets(status=None, parked="deferred", deferred_to=30, expires_at=20), 20, id="deferred, time-out"),
+        pytest.param(_sets(status=None, parked="deferred", deferred_to=30, paused_at=0), None, id="deferred, paused"),
         pytest.param(_all(_waits("timer", 40), _moves(["resume", 1])), 0, id="something on the agenda"),
         pytest.param(_all(_moves(["resume", 1]), _sets(priority=7)), -7, id="the head start"),
         pytest.param(_sets(status=None), 0, id="queued"),

@@ -136,3 +136,16 @@ def test_a_drain_performs_what_calls_the_world(acts):
     drain()
     execution.refresh_from_db()
     assert (execution.status, execution.output) == (1, 5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"concurrency": {"limit": 1, "onLimit": "drop_newest"}},
+        {"rate": {"limit": 1, "seconds": 60}},
+        {"debounce": {"seconds": 60}},
+    ],
+)
+def test_a_simulated_run_is_alone_and_waits_for_no_other(options):
+    simulation = simulate(build([PASS], options=options), {})
+    assert (simulation.status, simulation.took) == (1, timedelta(0))

@@ -1,6 +1,10 @@
 """Bulk writes set workflows off where they are tracked: each row an event, the runs of all in one insert."""
 
+import json
+import subprocess
+import sys
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group
@@ -15,7 +19,9 @@ from tests.building import build
 from workflows import TrackedManager, ambient, track
 from workflows.errors import Invalid
 from workflows.triggers import listening
-from workflows.triggers.tracking import CHUNK
+from workflows.triggers.rows import CHUNK
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 pytestmark = [pytest.mark.engine, pytest.mark.django_db(transaction=True)]
 
@@ -244,3 +250,38 @@ def test_other_models_are_left_as_they_are():
 def test_a_model_that_there_is_not(named):
     with pytest.raises(Invalid), track(named):
         pass
+
+
+@pytest.mark.parametrize("appends", [[], ["lines"]])
+def test_an_import_that_is_done_again_sets_nothing_off_twice(appends):
+    on("shop.Order", appends=appends)
+    ann = Customer.objects.create(name="Ann")
+    for _ in range(2):
+        with track(Order, event_key=lambda row: f"import-{row.number}" if row.number else None):
+            Order.objects.bulk_create([Order(customer=ann, number=number) for number in (1, 2, 0)])
+            Order.objects.create(customer=ann, number=3)
+        Order.objects.all().delete()
+    assert [row["number"] for row in rows()] == [1, 2, 0, 3, 0]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, 7])
+def test_a_key_that_will_not_do(key):
+    on(mode=1)
+    with pytest.raises(Invalid) as caught, track(event_key=lambda row: key):
+        products(1)
+    assert caught.value.field == "event_key"
+    assert not Product.objects.exists()
+
+
+@pytest.mark.once
+def test_rows_of_another_database_are_recorded_on_their_commit(tmp_path):
+    command = [sys.executable, "-m", "tests.executions.elsewhere", "events", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    assert json.loads(done.stdout)["notes"] == [
+        [],  # a save whose transaction is open
+        [[1, 1]],  # committed, with the line that followed
+        [],  # rolled back, and rows of the first database
+        [[4, 0], [5, 0]],  # created in bulk
+        [[4, 0], [5, 0]],  # updated in bulk
+        [[5, 0]],  # deleted in bulk
+    ]

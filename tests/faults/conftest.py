@@ -20,6 +20,7 @@ from executions.performers import perform
 from executions.store import claims
 from executions.store.side import close_side
 from tests.faults import checker, kinds
+from tests.faults.forking import Forked
 from workflows.triggers import listening
 from workflows.triggers.listening import forget_classes
 
@@ -77,6 +78,20 @@ def spawn(environment: dict[str, str]) -> Iterator[Callable[..., "subprocess.Pop
     for process in started:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def fork() -> Iterator[Callable[[Callable[[], None]], Forked]]:
+    """Does something in a copy of this process; what still runs at the end is killed."""
+    started: list[Forked] = []
+
+    def start(act: Callable[[], None]) -> Forked:
+        started.append(Forked(act))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from executions.store.session import connection
 from tests.building import build
 from workflows.errors import SluiceError
 from workflows.models import Workflow
-from workflows.triggers.rows import RollbackOnFailure
+from workflows.triggers.firing import RollbackOnFailure
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
 

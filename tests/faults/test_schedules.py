@@ -8,37 +8,19 @@ import pytest
 from django.db.models import F
 
 from config.shop.models import Customer, Order
-from executions.models import EventKey, Execution, Schedule
+from executions import clock
+from executions.dispatcher import start
+from executions.drain import drain
+from executions.models import EventKey, Execution, Job, RunWatch, Schedule
 from executions.schedules.keeping import plan_of, this_second
+from tests.building import build
+from tests.faults import ticker
 from workflows import versions
 from workflows.jsonable import iso
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
 
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def clocks(spawn, tmp_path):
-    """Starts so many, waits until they tick, and answers how to stop them."""
-
-    def begin(count, *arguments):
-        files = [tmp_path / str(number) for number in range(count)]
-        started = [spawn("tests.faults.ticker", "--seconds", 120, "--ready", file, *arguments) for file in files]
-        until = time.monotonic() + 60
-        while not all(file.exists() for file in files):
-            assert time.monotonic() < until
-            time.sleep(0.05)
-
-        def stop():
-            for each in started:
-                assert each.poll() is None
-                each.kill()
-                each.wait()
-
-        return stop
-
-    return begin
 
 
 def enable(starts=1, **config):
@@ -61,39 +43,82 @@ def all_times(workflow, upto):
     return list(course.between(course.start - SECOND, upto))
 
 
-@pytest.mark.parametrize("skew", [0, 3600], ids=["", "hosts-clocks-jump"])
-def test_clocks_side_by_side_fire_each_time_once_and_within_a_second_and_a_half(clocks, skew):
-    stop = clocks(3, "--skew", skew)
-    workflows = [enable(1, repeat=1000), enable(1, repeat="*/2 * * * * *"), enable(1)]
-    time.sleep(6)
-    stop()
-    settled = this_second()
-    for workflow in workflows:
+def test_clocks_side_by_side_on_hosts_whose_clocks_jump_fire_each_time_once_and_within_a_second_and_a_half(fork):
+    clocks = [fork(lambda: ticker.ticks(60, skew=3600)) for _ in range(3)]
+    at_set_times = [enable(1, repeat=1000), enable(1, repeat="*/2 * * * * *"), enable(1)]
+    limited, rows = enable(1, repeat=1000, limit=2), by_rows()
+    saved = _save_rows(seconds=1.5)
+    until = time.monotonic() + 30
+    # One second more than the limit leaves, and all rows.
+    while len(dates(at_set_times[0])) < 4 or len(dates(rows)) < len(saved):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    for each in clocks:
+        assert each.poll() is None
+        each.kill()
+    for workflow in at_set_times:
         found = dates(workflow)
-        assert len(found) == len(set(found))
-        # No time is left out, up to the last one before the clocks stopped.
+        # None twice, and none left out up to the last one before the clocks stopped.
         assert sorted(found) == all_times(workflow, max(found))
-        assert workflow is workflows[2] or settled - max(found) < timedelta(seconds=4)
+    assert max(dates(at_set_times[1])) - max(dates(at_set_times[0])) <= SECOND
     late = [
         (run.created_at - datetime.fromisoformat(run.context["date"])).total_seconds()
-        for run in Execution.objects.all()
+        for run in Execution.objects.exclude(key=rows.key)
     ]
     assert 0 <= min(late) <= max(late) <= 1.5, sorted(late)
-    assert Counter(Schedule.objects.values_list("fired", flat=True)) == Counter(len(dates(each)) for each in workflows)
+    assert len(dates(limited)) == 2
+    fired = Counter(run.context["data"]["id"] for run in Execution.objects.filter(key=rows.key))
+    assert fired == Counter(saved)
+    workflows = [*at_set_times, limited, rows]
+    assert dict(Schedule.objects.values_list("key", "fired")) == {each.key: len(dates(each)) for each in workflows}
 
 
-def test_limits_hold_with_clocks_side_by_side(clocks):
-    stop = clocks(3)
-    workflow = enable(1, repeat=1000, limit=3)
-    time.sleep(6)
-    stop()
-    assert len(dates(workflow)) == 3
-    assert Schedule.objects.get().fired == 3
+def _save_rows(seconds):
+    ann = Customer.objects.create(name="Ann")
+    keys, until = [], time.monotonic() + seconds
+    while time.monotonic() < until:
+        keys.append(Order.objects.create(customer=ann, placed_at=this_second() + timedelta(milliseconds=500)).pk)
+        time.sleep(0.1)
+    return keys
+
+
+def test_an_hour_is_over_within_a_second_and_a_half_of_its_time(fork):
+    """Of a delay, of a schedule and of a run that is watched, begun an hour ago but for two seconds."""
+    hour, left = timedelta(hours=1), timedelta(seconds=2)
+    delayed = start(build([("delay", {"duration": 1, "unit": 3_600_000, "endStatus": 1})]), {})
+    watching = build([], type="execution", config={"mode": "longer", "seconds": 3600})
+    drain("sluice")
+    back = hour - left
+    Execution.objects.update(started_at=F("started_at") - back, due_at=F("due_at") - back)
+    Job.objects.update(due_at=F("due_at") - back)
+    RunWatch.objects.update(since=F("since") - back, settled_at=F("settled_at") - back)
+    scheduled = enable(-3598, repeat=3_600_000)
+    due = Job.objects.get().due_at
+    workers = [fork(lambda: ticker.works(60, skew=3600)) for _ in range(2)]
+    until = time.monotonic() + 30
+    while Execution.objects.filter(type__in=["schedule", "execution"]).count() < 2 or not _ended(delayed):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    for each in workers:
+        assert each.poll() is None
+        each.kill()
+    [fired] = Execution.objects.filter(key=scheduled.key)
+    [told] = Execution.objects.filter(key=watching.key)
+    late = {
+        "delay": Job.objects.get().ended_at - due,
+        "schedule": fired.created_at - datetime.fromisoformat(fired.context["date"]),
+        "watch": told.created_at - Execution.objects.get(pk=delayed.pk).started_at - hour,
+    }
+    assert all(timedelta(0) <= each <= timedelta(seconds=1.5) for each in late.values()), late
+
+
+def _ended(execution):
+    return Execution.objects.filter(pk=execution.pk, ended_at__isnull=False).exists()
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
 @pytest.mark.parametrize("mode", ["set-times", "rows"])
-def test_a_clock_killed_in_mid_fire_leaves_nothing_or_all(spawn, side, mode):
+def test_a_clock_killed_in_mid_fire_leaves_nothing_or_all(fork, side, mode):
     if mode == "rows":
         ann = Customer.objects.create(name="Ann")
         Order.objects.bulk_create([Order(customer=ann, placed_at=this_second()) for _ in range(5)])
@@ -101,26 +126,11 @@ def test_a_clock_killed_in_mid_fire_leaves_nothing_or_all(spawn, side, mode):
         back = timedelta(seconds=5)
         Schedule.objects.update(since=F("since") - back, settled_at=F("settled_at") - back)
     else:
-        workflow, expected = enable(0), 1
-    time.sleep(1.1)
-    killed = spawn("tests.faults.ticker", "--side", side, "--commit", 1)
-    assert killed.wait(timeout=60) == -9
+        workflow, expected = enable(1), 1
+    assert fork(lambda: ticker.dies(side)).wait() == -9
     done = expected if side == "after" else 0
     assert (Execution.objects.count(), EventKey.objects.count(), Schedule.objects.get().fired) == (done,) * 3
-    assert spawn("tests.faults.ticker", "--seconds", 1).wait(timeout=60) == 0
+    for _ in range(2):
+        clock.tick()
     assert len(dates(workflow)) == expected
     assert Schedule.objects.get().fired == expected
-
-
-def test_rows_saved_while_clocks_race_fire_once_each(clocks):
-    stop = clocks(2)
-    workflow = by_rows()
-    ann = Customer.objects.create(name="Ann")
-    rows, until = [], time.monotonic() + 4
-    while time.monotonic() < until:
-        rows.append(Order.objects.create(customer=ann, placed_at=this_second() + timedelta(milliseconds=500)).pk)
-        time.sleep(0.1)
-    time.sleep(2)
-    stop()
-    found = Counter(run.context["data"]["id"] for run in Execution.objects.filter(key=workflow.key))
-    assert found == Counter(rows)

@@ -1,54 +1,38 @@
-"""A process whose clock ticks: `python -m tests.faults.ticker --seconds 6`; with --commit it dies at the n-th fire's.
+"""Clocks that tick as a worker's main process does, but without the guard that lets one of them work: clocks side by
+side race at every tick."""
 
-It ticks as a worker's main process does, but without the guard that lets one of them work: clocks side by side race at
-every tick. With --commit it kills itself (SIGKILL) right before or right after that commit. --skew moves this
-host's own clock, as Django reads it, by so many seconds back and forth.
-"""
-
-import argparse
-import sys
 import time
-from pathlib import Path
+from contextlib import suppress
+from datetime import datetime, timedelta
+from queue import Empty, Queue
+
+from django.utils import timezone
+
+from executions import clock, wakeup
+from executions.bootstep import Ticker
+from executions.drain import drain
+from executions.schedules import firing
+from tests.faults.victim import die_at
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--side", choices=["before", "after"], default="before")
-    parser.add_argument("--commit", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--every", type=float, default=0.05)
-    parser.add_argument("--skew", type=float, default=0)
-    parser.add_argument("--ready", help="a file to make before the first tick")
-    arguments = parser.parse_args()
-    import django
-
-    django.setup()
-    from executions import clock
-    from executions.schedules import firing
-    from tests.faults.victim import die_at
-
-    if arguments.skew:
-        skew(arguments.skew)
-    if arguments.commit:
-        # The tick itself reads outside a transaction.
-        die_at(arguments.side, arguments.commit)
-        firing.SECONDS = 60.0
-    clock.tick()
-    if arguments.ready:
-        Path(arguments.ready).touch()
-    until = time.monotonic() + arguments.seconds
+def ticks(seconds: float, *, skew: float = 0) -> None:
+    """`skew`: this host's own clock, as Django reads it, jumps so many seconds back and forth, at every look."""
+    if skew:
+        _skew(skew)
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         clock.tick()
-        time.sleep(arguments.every)
-    return 0
+        time.sleep(0.05)
 
 
-def skew(seconds: float) -> None:
-    """Back and forth, at every look."""
-    from datetime import datetime, timedelta
+def dies(side: str) -> None:
+    """Kills itself (SIGKILL) right before or right after the first commit; the tick itself reads outside of one."""
+    die_at(side, 1)
+    firing.SECONDS = 60.0
+    ticks(30)
 
-    from django.utils import timezone
 
+def _skew(seconds: float) -> None:
     plain, looks = timezone.now, [0]
 
     def now() -> datetime:
@@ -58,5 +42,14 @@ def skew(seconds: float) -> None:
     timezone.now = now
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def works(seconds: float, *, skew: float = 0) -> None:
+    """A worker: the timer of its main process, and a slot that drains whenever that wakes it; no broker in between."""
+    woken: Queue[str] = Queue()
+    wakeup._publish = lambda task, queue, *, to: woken.put(queue)  # type: ignore[assignment]
+    if skew:
+        _skew(skew)
+    Ticker().start()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with suppress(Empty):
+            drain(woken.get(timeout=0.1))

@@ -79,6 +79,35 @@ class TestChange:
             versions.change_workflow(workflow, options={"lane": "a"})
         assert raised.value.field == "options.lane"
 
+    @pytest.mark.parametrize(
+        ("options", "field"),
+        [
+            ({"lane": "a", "concurrency": {"limit": 2, "key": "b"}}, "options.concurrency.key"),
+            ({"lane": "a", "rate": {"limit": 2, "seconds": 1}}, "options.rate.key"),
+            ({"concurrency": {"limit": 2, "key": "b"}, "rate": {"limit": 2, "seconds": 1}}, "options.rate.key"),
+            ({"concurrency": {"limit": 2, "kye": "b"}}, "options.concurrency.kye"),
+            ({"concurrency": {"limit": 2, "key": "{{$context.a"}}, "options.concurrency.key"),
+            ({"rate": {"limit": 2, "seconds": 1, "key": "{{$env.KEY}}"}}, "options.rate.key"),
+            ({"debounce": {"seconds": 1, "key": "{{$contxt.a}}"}}, "options.debounce.key"),
+            ({"debounce": {"seconds": "soon"}}, "options.debounce.seconds"),
+        ],
+    )
+    def test_what_can_not_be_meant_of_the_flow_of_runs_is_refused(self, options, field):
+        workflow = create()
+        with pytest.raises(Invalid) as raised:
+            versions.change_workflow(workflow, options=options)
+        assert raised.value.field == field
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("concurrency", {"limit": 2}), ("rate", {"limit": 2, "seconds": 1}), ("debounce", {"seconds": 1})],
+    )
+    def test_runs_of_a_sync_workflow_wait_for_none(self, name, value):
+        workflow = create(sync=True)
+        with pytest.raises(Invalid) as raised:
+            versions.change_workflow(workflow, options={name: value})
+        assert raised.value.field == f"options.{name}"
+
     def test_what_stays_may_be_sent_along(self):
         workflow = freeze(create(sync=True))
         sent = {

@@ -9,7 +9,7 @@ from tests.building import build
 from tests.pages import pages, words  # noqa: F401
 from tests.workflows.kinds import graph, outline, plant, spare
 from workflows import editing
-from workflows.admin import tree
+from workflows.canvas import lay_out, tree
 from workflows.errors import Invalid
 from workflows.instructions import instructions
 from workflows.instructions.base import Effect
@@ -98,7 +98,7 @@ def test_the_tree_shows_it(plain, policy, filled, label):
     inside = ["..x", "..y"] if filled else []
     assert rows == ["a", *([label] if label else []), *inside, "b"]
     place = f"{nodes['a'].pk}:{ERROR_BRANCH}"
-    assert (place in dict(tree.places(graph(workflow)))) == (label is not None)
+    assert (place in [part.place for part in lay_out(graph(workflow), places=True).places]) == (label is not None)
     assert tree.parse_place(place) == {"upstream": nodes["a"].pk, "branch_index": ERROR_BRANCH}
 
 

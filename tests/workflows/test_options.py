@@ -14,6 +14,9 @@ def test_defaults():
         "deleteExecutionOnStatus": [],
         "retentionDays": None,
         "lane": "",
+        "concurrency": None,
+        "rate": None,
+        "debounce": None,
         "queue": "",
         "priority": 0,
         "searchAttributes": {},
@@ -110,6 +113,55 @@ def test_what_means_none_to_the_engine_is_refused_where_a_person_saves(key, valu
 )
 def test_what_makes_sense_is_taken_from_a_person(key, value, attribute):
     assert getattr(WorkflowOptions.model_validate({key: value}, context=STRICT), attribute) == value
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "path"),
+    [
+        ("concurrency", 3, ()),
+        ("concurrency", {}, ("limit",)),
+        ("concurrency", {"limit": 0}, ("limit",)),
+        ("concurrency", {"limit": 1001}, ("limit",)),
+        ("concurrency", {"limit": True}, ("limit",)),
+        ("concurrency", {"limit": "3"}, ("limit",)),
+        ("concurrency", {"limit": 3, "onLimit": "explode"}, ("onLimit",)),
+        ("concurrency", {"limit": 3, "key": 7}, ("key",)),
+        ("concurrency", {"limit": 3, "key": "x" * 1001}, ("key",)),
+        ("rate", {"limit": 3}, ("seconds",)),
+        ("rate", {"seconds": 3}, ("limit",)),
+        ("rate", {"limit": 3, "seconds": 0}, ("seconds",)),
+        ("rate", {"limit": 3, "seconds": 86_401}, ("seconds",)),
+        ("rate", {"limit": 1.5, "seconds": 1}, ("limit",)),
+        ("debounce", {}, ("seconds",)),
+        ("debounce", {"seconds": -1}, ("seconds",)),
+        ("debounce", {"seconds": 5, "key": None}, ("key",)),
+        ("debounce", [5], ()),
+    ],
+)
+def test_what_is_no_control_of_the_flow_is_refused(key, value, path):
+    with pytest.raises(ValidationError) as raised:
+        WorkflowOptions.model_validate({key: value}, context=STRICT)
+    assert raised.value.errors()[0]["loc"] == (key, *path)
+
+
+@pytest.mark.parametrize(
+    ("options", "template", "limit", "flows"),
+    [
+        ({}, None, None, False),
+        ({"lane": "a"}, "a", 1, True),
+        ({"concurrency": {"limit": 3}}, "", 3, True),
+        ({"concurrency": {"limit": 3, "key": "b"}}, "b", 3, True),
+        ({"lane": "a", "concurrency": {"limit": 3}}, "a", 3, True),
+        ({"rate": {"limit": 3, "seconds": 1}}, "", None, True),
+        ({"rate": {"limit": 3, "seconds": 1, "key": "c"}}, "c", None, True),
+        ({"lane": "a", "rate": {"limit": 3, "seconds": 1, "key": "a"}}, "a", 1, True),
+        ({"debounce": {"seconds": 3}}, None, None, True),
+        ({"concurrency": None, "rate": None, "debounce": None}, None, None, False),
+    ],
+)
+def test_what_runs_wait_by(options, template, limit, flows):
+    found = WorkflowOptions.model_validate(options, context=STRICT)
+    assert (found.lane_template, found.lane_limit, found.flows) == (template, limit, flows)
 
 
 def test_null_leaves_a_key_out_for_a_person_too():

@@ -4,6 +4,7 @@ import pytest
 
 from tests.people import person
 from tests.workflows.kinds import plant, spare
+from workflows import secrets
 from workflows.models import Node, Workflow
 from workflows.problems import problems_of, problems_of_version
 
@@ -141,3 +142,33 @@ def test_rows_that_form_no_tree_are_told():
     nodes = plant(workflow, "a b")
     Node.objects.filter(pk=nodes["b"].pk).update(upstream=None)
     assert {problem.field for problem in problems_of_version(workflow)} == {"nodes"}
+
+
+@pytest.mark.parametrize(
+    ("definition", "path", "sentence"),
+    [
+        (
+            {"type": "webhook", "config": {"auth": {"type": "bearer", "token": "{{$env.GONE}}"}}},
+            "config.auth.token",
+            "There is no secret GONE",
+        ),
+        (
+            {
+                **GOOD,
+                "nodes": [{"type": "manual", "config": {"forms": {"f": {"actions": [{"key": "a", "status": 1}]}}}}],
+            },
+            "nodes.0.config.assignees",
+            "Nobody is asked",
+        ),
+    ],
+)
+def test_what_is_often_a_mistake_is_told_and_stands_in_nobodys_way(definition, path, sentence):
+    [problem] = [each for each in problems_of(definition) if each.severity == "warning" and each.field == path]
+    assert problem.message.startswith(sentence)
+    assert not [each for each in problems_of(definition) if each.severity == "error" and each.field == path]
+
+
+def test_a_secret_that_is_there_is_no_problem():
+    secrets.create("THERE", "value", by=None)
+    config = {"auth": {"type": "bearer", "token": "{{$env.THERE}}"}}
+    assert problems_of({"type": "webhook", "config": config}) == []

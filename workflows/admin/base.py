@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from workflows.admin.forms import JsonField, add_errors, pretty
+from workflows.admin.schemaform.fields import DO, draft
 from workflows.errors import SluiceError
 
 M = TypeVar("M", bound=Model)
@@ -121,7 +122,16 @@ class OperationAdmin(ModelAdmin[M]):
 
     def get_form(self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
-        return type(form.__name__, (form,), {"by": request.user})
+        draft = request.POST if DO in request.POST else None
+        return type(form.__name__, (form,), {"by": request.user, "draft": draft})
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        if DO in request.POST:
+            # A button of the form that saves nothing: the page is shown again, with what was typed.
+            request.method = "GET"
+        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def save_model(self, request: HttpRequest, obj: M, form: Any, change: Any) -> None:
         """The form's operation has saved it."""
@@ -172,7 +182,12 @@ def form_page(
     **context: Any,
 ) -> HttpResponse:
     """A page with one form: `run` does the work and answers a redirect; what it refuses shows at the form's fields."""
-    if request.method == "POST" and form.is_valid():
+    if live(request):
+        # Other ids than those of the page's own form.
+        form.auto_id = "drawer_%s"
+    if DO in request.POST:
+        draft(form, request.POST)
+    elif request.method == "POST" and form.is_valid():
         try:
             return run(form.cleaned_data)
         except SluiceError as error:
@@ -185,7 +200,11 @@ def form_page(
         "media": forms.Media(css=STYLES) + form.media,
         **context,
     }
-    return page_of_site(request, site, template, known)
+    response = page_of_site(request, site, template, known)
+    if getattr(form, "moved", False):
+        # The canvas behind the drawer is drawn anew; whoever then saves again has seen it.
+        response["HX-Trigger"] = "sluice:moved"
+    return response
 
 
 def post_page(request: HttpRequest, run: Callable[[], tuple[str, str]], back: str) -> HttpResponse:
@@ -236,7 +255,15 @@ def confirm_page(
     return page_of_site(request, site, "admin/workflows/confirm.html", context)
 
 
+def live(request: HttpRequest) -> bool:
+    """Whether htmx asks, for a part of a page: what stands in the drawer, or the canvas."""
+    return request.headers.get("HX-Request") == "true"
+
+
 def page_of_site(request: HttpRequest, site: admin.AdminSite, template: str, context: dict[str, Any]) -> HttpResponse:
     # Addresses on the page lead to the site it belongs to, also where a project has several.
     request.current_app = site.name
-    return TemplateResponse(request, template, {**site.each_context(request), **context})
+    base = "admin/workflows/drawer.html" if live(request) else "admin/base_site.html"
+    return TemplateResponse(
+        request, template, {**site.each_context(request), "base_template": base, "live": live(request), **context}
+    )

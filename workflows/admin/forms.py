@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from workflows import jsoninput
-from workflows.errors import Invalid, SluiceError
+from workflows.errors import Invalid, Moved, SluiceError
 from workflows.history import LONGEST_REASON
 
 
@@ -93,20 +93,27 @@ def add_errors(form: forms.BaseForm, error: SluiceError) -> None:
     """
     found = error.errors if isinstance(error, Invalid) and error.errors else {error.field or "": error.message}
     aliases: Mapping[str, str] = getattr(form, "aliases", {})
+    if isinstance(error, Moved):
+        form.moved = True  # type: ignore[attr-defined]
     for path, message in found.items():
         head, _dot, rest = path.partition(".")
         field: str | None = aliases.get(head, head)
         if field not in form.fields:
             field, rest = None, path
         sentence = str(message)
+        told = getattr(form.fields[field].widget, "errors", None) if field else None
+        if told is not None:
+            # Also at the control inside the field.
+            told.setdefault(rest, sentence)
         form.add_error(field, f"{rest}: {sentence}" if rest and not sentence.startswith(f"{rest}:") else sentence)
 
 
 class OperationForm(forms.ModelForm):  # type: ignore[type-arg]
     """A model's form that never saves the instance itself: `operate` does, as the last step of validation."""
 
-    #: Set by the admin for the request.
+    #: Set by the admin for the request: who saves, and what a button that saves nothing has sent.
     by: Any = None
+    draft: Any = None
     saved: Any = None
 
     def full_clean(self) -> None:

@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
+_KINDS = {
+    "workflow": gettext_lazy("Workflow"),
+    "node": gettext_lazy("Node"),
+    "execution": gettext_lazy("Execution"),
+    "job": gettext_lazy("Job"),
+    "task": gettext_lazy("Task"),
+    "application": gettext_lazy("Application"),
+    "secret": gettext_lazy("Secret"),
+    "hold": gettext_lazy("Hold"),
+    "bulk": gettext_lazy("Bulk operation"),
+}
 #: Entries of one page.
 SHOWN = 50
 
@@ -64,7 +75,7 @@ class ActionFilter(admin.SimpleListFilter):
     parameter_name = "action"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(action.value, action.value) for action in Action]
+        return [(action.value, f"{_KINDS[action.kind]}: {action.label}") for action in Action]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[HistoryEntry]) -> QuerySet[HistoryEntry]:
         return queryset.filter(action=self.value()) if self.value() else queryset

@@ -1,14 +1,14 @@
 """Nodes in the admin: their own page, and small pages that add, move, copy and delete them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -16,12 +16,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import ValidationError as PydanticError
 
-from workflows import editing
-from workflows.admin import schemas, tree
-from workflows.admin.base import OperationAdmin, form_page, require, shown_json
-from workflows.admin.forms import JsonField, OperationForm, pretty
+from workflows import editing, undoing
+from workflows.admin import schemas
+from workflows.admin.base import OperationAdmin, form_page, live, require, shown_json
+from workflows.admin.canvas import panel, seen
+from workflows.admin.forms import pretty
 from workflows.admin.history import HistoryMixin
+from workflows.admin.nodeforms import NO_PLACE, DeleteBranchForm, DeleteNodeForm, NewNodeForm, NodeForm, PlaceForm
 from workflows.admin.trying import TryMixin
+from workflows.canvas import lay_out, tree
+from workflows.canvas.places import allowed
 from workflows.errors import SluiceError
 from workflows.graph import Graph, GraphNode
 from workflows.instructions import get_instruction, instructions
@@ -31,71 +35,8 @@ from workflows.visibility import visible, visible_nodes
 
 _EDITED = ("title", "config", "policy")
 _READ = ("title", "shown_config", "shown_policy")
-#: Stands for a place to be chosen where the one that was asked for is gone.
-_NO_PLACE = "-"
-
-
-class NodeForm(OperationForm):
-    def operate(self, adding: bool) -> Node:
-        return editing.change_node(self.instance, by=self.by, **self.changed())
-
-
-class PlaceForm(forms.Form):
-    """Where a node goes."""
-
-    aliases = {"upstream": "place", "branch_index": "place"}
-
-    place = forms.ChoiceField(label=gettext_lazy("Place"), required=False)
-
-    def __init__(self, *args: Any, places: Sequence[tuple[str, str]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["place"].choices = places  # type: ignore[attr-defined]
-
-    def clean_place(self) -> str:
-        place: str = self.cleaned_data["place"]
-        if place == _NO_PLACE:
-            raise forms.ValidationError(_("Choose where the node shall stand."))
-        return place
-
-
-class NewNodeForm(PlaceForm):
-    title = forms.CharField(label=gettext_lazy("Title"), max_length=255, required=False, widget=AdminTextInputWidget)
-    config = JsonField(label=gettext_lazy("Configuration"), required=False)
-    policy = JsonField(
-        label=gettext_lazy("Policy"),
-        required=False,
-        help_text=gettext_lazy(
-            'What to do when an attempt fails, e.g. {"retry": {"attempts": 3}, "onError": "continue"}.'
-        ),
-    )
-
-    field_order = ["title", "config", "policy", "place"]
-
-
-class DeleteNodeForm(forms.Form):
-    keep_branch = forms.ChoiceField(
-        label=gettext_lazy("Nodes in its branches"), widget=forms.RadioSelect, required=False
-    )
-
-    def __init__(self, *args: Any, branches: Sequence[tuple[str, str]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if branches:
-            self.fields["keep_branch"].choices = [("", _("Delete them all")), *branches]  # type: ignore[attr-defined]
-        else:
-            del self.fields["keep_branch"]
-
-
-class DeleteBranchForm(forms.Form):
-    shift = forms.BooleanField(
-        label=gettext_lazy("Close the gap"),
-        required=False,
-        help_text=gettext_lazy("Branches with a higher number move down by one."),
-    )
-
-    def __init__(self, *args: Any, shifts: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not shifts:
-            del self.fields["shift"]
+#: Places in a list are not indented further.
+_DEEPEST = 20
 
 
 class NodeAdmin(TryMixin, HistoryMixin, OperationAdmin[Node]):
@@ -150,6 +91,40 @@ class NodeAdmin(TryMixin, HistoryMixin, OperationAdmin[Node]):
         messages.success(request, _("Saved node “%s”.") % obj)
         return HttpResponseRedirect(self.workflow_url(obj.workflow_id))
 
+    def get_form(self, request: HttpRequest, obj: Node | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.seen = seen(request)
+        return form
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        if not live(request):
+            return super().change_view(request, object_id, form_url, extra_context)
+        node = self.get_object(request, unquote(object_id))
+        if node is None or not self.has_view_permission(request, node):
+            raise Http404
+        return self._drawer(request, node)
+
+    def _drawer(self, request: HttpRequest, node: Node) -> HttpResponse:
+        """The node's form beside the canvas."""
+        if not self.has_change_permission(request, node):
+            return self._page(
+                request, node.workflow, str(node), forms.Form(), _never, "", node=node,
+                template="admin/workflows/canvas/node.html", shown_config=shown_json(node.config),
+                shown_policy=shown_json(node.policy), **kind_context(node.type),
+            )  # fmt: skip
+        made = self.get_form(request, node, change=True, fields=_EDITED)
+        form = made(request.POST if request.method == "POST" else None, instance=node)
+
+        def run(cleaned: Mapping[str, Any]) -> HttpResponse:
+            return self._done(request, node.workflow, _("Saved node “%s”.") % form.saved, node)
+
+        return self._page(
+            request, node.workflow, str(node), form, run, _("Save"), node=node,
+            template="admin/workflows/canvas/node.html", **self.page_context(request, node),
+        )  # fmt: skip
+
     def page_context(self, request: HttpRequest, node: Node, /) -> dict[str, Any]:
         return {
             **kind_context(node.type),
@@ -162,6 +137,7 @@ class NodeAdmin(TryMixin, HistoryMixin, OperationAdmin[Node]):
         view = self.admin_site.admin_view
         return [
             path("to/<int:workflow_id>/", view(self.add_page), name="workflows_node_add_to"),
+            path("<int:pk>/places/", view(self.places_page), name="workflows_node_places"),
             path("<int:pk>/move/", view(self.move_page), name="workflows_node_move"),
             path("<int:pk>/copy/", view(self.copy_page), name="workflows_node_copy"),
             path(
@@ -184,37 +160,51 @@ class NodeAdmin(TryMixin, HistoryMixin, OperationAdmin[Node]):
         if request.POST.get("place", given["place"]) not in dict(places):
             if request.method == "GET":
                 messages.warning(request, _("The place the link named is gone; choose another."))
-            places, given = [(_NO_PLACE, "---------"), *places], {"place": _NO_PLACE}
+            places, given = [(NO_PLACE, "---------"), *places], {"place": NO_PLACE}
         if kind is None:
             form: forms.Form = PlaceForm(initial=given, places=places)
-            return self._page(request, workflow, _("Add a node"), form, _never, _("Continue"), groups=kind_groups(),
-                              template="admin/workflows/node/choose_kind.html")  # fmt: skip
-        initial = {**given, "config": schemas.skeleton(kind.Config), "policy": {}}
-        form = NewNodeForm(request.POST or None, initial=initial, places=places)
+            template = (
+                "admin/workflows/canvas/choose.html" if live(request) else "admin/workflows/node/choose_kind.html"
+            )
+            return self._page(
+                request, workflow, _("Add a node"), form, _never, _("Continue"), groups=kind_groups(), template=template
+            )
+        initial = {**given, "config": {}, "policy": {}}
+        form = NewNodeForm(request.POST or None, initial=initial, places=places, kind=kind)
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:
             values = {name: cleaned[name] for name in ("title", "config", "policy")}
             values |= tree.parse_place(cleaned["place"])
-            node = editing.add_node(workflow, type=kind.type, **values, by=request.user)
-            return self._done(request, workflow, _("Added node “%s”.") % node)
+            with self._edit(request, workflow) as edit:
+                node = editing.add_node(workflow, type=kind.type, **values, by=request.user)
+                edit.what = _("Added node “%s”.") % node
+            return self._done(request, workflow, edit.what, node)
 
-        place = tree.parse_place(form["place"].value()) if form["place"].value() != _NO_PLACE else None
+        place = tree.parse_place(form["place"].value()) if form["place"].value() != NO_PLACE else None
         known = _variables(workflow, place["upstream"], place["branch_index"]) if place else []
         return self._page(
             request, workflow, _("Add a node: %s") % kind.title, form, run, _("Add node"), variables=known,
             try_url=self.try_new_url(workflow, kind), **kind_context(kind.type),
         )  # fmt: skip
 
+    def places_page(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The places that may take the node, while it is dragged."""
+        require(request, "workflows.change_node")
+        node = self._node(request, pk)
+        return JsonResponse({"places": [place for place, _label in self._places(node.workflow, moved=pk)]})
+
     def move_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         require(request, "workflows.change_node")
         node = self._node(request, pk)
         if refusal := self._frozen(request, node.workflow):
             return refusal
-        form = PlaceForm(request.POST or None, places=self._places(node.workflow, without=pk))
+        form = PlaceForm(request.POST or None, places=self._places(node.workflow, moved=pk))
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:
-            editing.move_node(node, **tree.parse_place(cleaned["place"]), by=request.user)
-            return self._done(request, node.workflow, _("Moved node “%s”.") % node)
+            with self._edit(request, node.workflow) as edit:
+                editing.move_node(node, **tree.parse_place(cleaned["place"]), by=request.user)
+                edit.what = _("Moved node “%s”.") % node
+            return self._done(request, node.workflow, edit.what, node)
 
         return self._page(request, node.workflow, _("Move “%s” and its branches") % node, form, run, _("Move node"))
 
@@ -226,8 +216,10 @@ class NodeAdmin(TryMixin, HistoryMixin, OperationAdmin[Node]):
         form = PlaceForm(request.POST or None, initial={"place": str(pk)}, places=self._places(node.workflow))
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:
-            editing.copy_node(node, **tree.parse_place(cleaned["place"]), by=request.user)
-            return self._done(request, node.workflow, _("Copied node “%s”.") % node)
+            with self._edit(request, node.workflow) as edit:
+                copy = editing.copy_node(node, **tree.parse_place(cleaned["place"]), by=request.user)
+                edit.what = _("Copied node “%s”.") % node
+            return self._done(request, node.workflow, edit.what, copy)
 
         return self._page(request, node.workflow, _("Copy “%s” without its branches") % node, form, run, _("Copy node"))
 
@@ -241,13 +233,16 @@ class NodeAdmin(TryMixin, HistoryMixin, OperationAdmin[Node]):
             return refusal
         place = _graph(node.workflow).nodes[node.pk]
         kept = _("Keep those of “%s”")
+        name = str(node)
         filled = [(str(row.index), kept % row.label) for row in tree.branches(place) if row.filled]
         form = DeleteNodeForm(request.POST if request.method == "POST" else None, branches=filled)
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:
             index = cleaned.get("keep_branch") or None
-            editing.remove_node(node, keep_branch=None if index is None else int(index), by=request.user)
-            return self._done(request, node.workflow, _("Deleted node “%s”.") % node)
+            with self._edit(request, node.workflow) as edit:
+                editing.remove_node(node, keep_branch=None if index is None else int(index), by=request.user)
+                edit.what = _("Deleted node “%s”.") % name
+            return self._done(request, node.workflow, edit.what)
 
         return self._page(request, node.workflow, _("Delete “%s”?") % node, form, run, _("Delete node"), danger=True)
 
@@ -263,8 +258,10 @@ class NodeAdmin(TryMixin, HistoryMixin, OperationAdmin[Node]):
         form = DeleteBranchForm(request.POST if request.method == "POST" else None, shifts=shifts)
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:
-            editing.remove_branch(node, index, shift=cleaned.get("shift", False), by=request.user)
-            return self._done(request, node.workflow, _("Deleted branch “%s”.") % label)
+            with self._edit(request, node.workflow) as edit:
+                editing.remove_branch(node, index, shift=cleaned.get("shift", False), by=request.user)
+                edit.what = _("Deleted branch “%s”.") % label
+            return self._done(request, node.workflow, edit.what, node)
 
         title = _("Delete branch “%(label)s” of “%(node)s”?") % {"label": label, "node": node}
         lost = _names(place, index)
@@ -278,22 +275,31 @@ class NodeAdmin(TryMixin, HistoryMixin, OperationAdmin[Node]):
         try:
             editing.refuse_frozen(workflow)
         except SluiceError as error:
+            if live(request):
+                return panel(request, self.admin_site, workflow, str(error))
             messages.error(request, str(error))
             return HttpResponseRedirect(self.workflow_url(workflow.pk))
         return None
 
+    def _edit(self, request: HttpRequest, workflow: Workflow) -> AbstractContextManager[undoing.Edit]:
+        return undoing.undoable(workflow, by=request.user, seen=seen(request))
+
     def _node(self, request: HttpRequest, pk: int) -> Node:
         return get_object_or_404(self.get_queryset(request), pk=pk)
 
-    def _places(self, workflow: Workflow, without: int | None = None) -> list[tuple[str, str]]:
+    def _places(self, workflow: Workflow, moved: int | None = None) -> list[tuple[str, str]]:
+        """All places, or those that may take a node that is moved."""
         try:
             graph = _graph(workflow)
         except SluiceError as error:
             raise Http404(str(error)) from None
-        return tree.places(graph, graph.nodes[without] if without else None)
+        found = allowed(graph, graph.nodes[moved]) if moved else lay_out(graph, places=True).places
+        return [(place.place, "\u2003" * min(place.depth, _DEEPEST) + str(place.label)) for place in found]
 
-    def _done(self, request: HttpRequest, workflow: Workflow, sentence: str) -> HttpResponse:
+    def _done(self, request: HttpRequest, workflow: Workflow, sentence: str, node: Node | None = None) -> HttpResponse:
         self.log_change(request, workflow, sentence)
+        if live(request):
+            return panel(request, self.admin_site, workflow, sentence, node.pk if node else None)
         messages.success(request, sentence)
         return HttpResponseRedirect(self.workflow_url(workflow.pk))
 

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from workflows.admin import schemas
-from workflows.admin.base import STYLES, page_of_site, require
+from workflows.admin.base import STYLES, live, page_of_site, require
 from workflows.admin.forms import JsonField, add_errors, pretty
+from workflows.admin.schemaform import SchemaField
 from workflows.errors import SluiceError
 from workflows.instructions import instructions
 from workflows.instructions.base import Instruction
@@ -21,6 +22,8 @@ from workflows.models import Node, Workflow
 from workflows.statuses import JobStatus
 from workflows.trying import Trial, try_node
 from workflows.visibility import visible
+
+_BELOW = "#sluice-try"
 
 
 class TrialForm(forms.Form):
@@ -100,7 +103,7 @@ def _page(
 ) -> HttpResponse:
     """From a node's form it comes with what was typed there; only its own button tries."""
     tried = "trial-config" in request.POST
-    initial = {"config": _typed(request.POST.get("config"), config), "context": {}, "results": {}, "scopes": {}}
+    initial = {"config": _typed(request, type, config), "context": {}, "results": {}, "scopes": {}}
     form = TrialForm(request.POST if tried else None, initial=initial)
     trial: Trial | None = None
     if tried and form.is_valid():
@@ -119,6 +122,10 @@ def _page(
         "media": forms.Media(css=STYLES) + form.media,
         **(_told(trial) if trial is not None else {}),
     }
+    # Below a node's form in the drawer, or in the drawer by itself.
+    context["target"] = _BELOW if request.headers.get("HX-Target") == _BELOW[1:] else "#sluice-drawer-body"
+    if live(request) and context["target"] == _BELOW:
+        context["base_template"] = "admin/workflows/canvas/part.html"
     return page_of_site(request, site, "admin/workflows/node/try.html", context)
 
 
@@ -133,11 +140,12 @@ def _told(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _typed(text: str | None, saved: Any) -> Any:
-    """The configuration as it was typed into a node's form, where that can be read."""
-    if text is None:
+def _typed(request: HttpRequest, type: str, saved: Any) -> Any:
+    """The configuration as it stands in the node's form that this comes from, where that can be read."""
+    field = SchemaField(instructions()[type].Config)
+    if field.widget.value_omitted_from_data(request.POST, {}, "config"):
         return saved
     try:
-        return JsonField(required=False).clean(text)
+        return field.clean(field.widget.value_from_datadict(request.POST, {}, "config"))
     except forms.ValidationError:
         return saved

@@ -16,39 +16,49 @@ from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
-from pydantic import ValidationError
 
 from workflows import registries, versions
-from workflows.admin import schemas, tree
+from workflows.admin import schemas
 from workflows.admin.base import (
     OperationAdmin,
     badge,
     chosen,
     confirm_page,
-    page_of_site,
     post_page,
     require,
     shown_json,
 )
+from workflows.admin.canvas import CanvasMixin, panel_context
 from workflows.admin.forms import OperationForm, ReasonForm
 from workflows.admin.history import HistoryMixin
 from workflows.admin.lists import CurrentFilter, TypeFilter
+from workflows.admin.schemaform import SchemaField
+from workflows.admin.schemaform.fields import draft
+from workflows.admin.transfer import TransferMixin
+from workflows.admin.versions import VersionsMixin
 from workflows.errors import SluiceError
-from workflows.graph import Graph
-from workflows.models import HistoryEntry, HistoryQuerySet, Node, Workflow
+from workflows.models import HistoryEntry, HistoryQuerySet, Workflow
 from workflows.templatetags.sluice import moment
 from workflows.triggers import triggers
 from workflows.visibility import visible
 
 
 class WorkflowForm(OperationForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kind = triggers().get(self.instance.type) if self.instance.pk else None
+        if kind is not None and "config" in self.fields:
+            self.fields["config"] = SchemaField(kind.Config, label=self.fields["config"].label)
+        if self.draft is not None:
+            draft(self, self.draft)
+
     def operate(self, adding: bool) -> Workflow:
         if adding:
             return versions.create_workflow(by=self.by, **self.cleaned_data)
         return versions.change_workflow(Workflow.objects.get(pk=self.instance.pk), by=self.by, **self.changed())
 
 
-class WorkflowAdmin(HistoryMixin, OperationAdmin[Workflow]):
+class WorkflowAdmin(CanvasMixin, VersionsMixin, TransferMixin, HistoryMixin, OperationAdmin[Workflow]):
     form = WorkflowForm
     list_display = [
         "title",
@@ -63,7 +73,10 @@ class WorkflowAdmin(HistoryMixin, OperationAdmin[Workflow]):
     search_help_text = gettext_lazy("Id, title, name or key.")
     ordering = ["-id"]
     show_facets = admin.ShowFacets.NEVER
-    actions = ["enable_selected", "disable_selected", "revise_selected", "copy_selected", "remove_selected"]
+    actions = [
+        "enable_selected", "disable_selected", "revise_selected", "copy_selected", "export_selected", "remove_selected",
+    ]  # fmt: skip
+    change_list_template = "admin/workflows/workflow/change_list.html"
     change_form_template = "admin/workflows/workflow/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Workflow]:
@@ -71,6 +84,10 @@ class WorkflowAdmin(HistoryMixin, OperationAdmin[Workflow]):
 
     def entries_of(self, row: Workflow) -> HistoryQuerySet:
         return HistoryEntry.objects.of_workflow(row.key)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        known = {"may_import": self.has_import_permission(request), **(extra_context or {})}
+        return super().changelist_view(request, known)
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
@@ -228,14 +245,7 @@ class WorkflowAdmin(HistoryMixin, OperationAdmin[Workflow]):
         return {"kinds": [(kind, *schemas.trigger_example(kind)) for kind in triggers().values()]}
 
     def page_context(self, request: HttpRequest, workflow: Workflow, /) -> dict[str, Any]:
-        known: dict[str, Any] = {"workflow": workflow, "enabled_badge": enabled_badge(workflow)}
-        try:
-            found = tree.rows(Graph(workflow, Node.objects.filter(workflow=workflow)))
-            known["tree"] = [row for row in found if not (row.new and workflow.frozen)]
-        except (SluiceError, ValidationError) as error:
-            known["tree_error"] = str(error)
-        may = request.user.has_perm
-        known["may"] = {name: may(f"workflows.{name}") and not workflow.frozen for name in _NODE_PERMISSIONS}
+        known = {"enabled_badge": enabled_badge(workflow), **panel_context(request, self.admin_site, workflow)}
         versions_of_it = visible(Workflow.objects.filter(key=workflow.key), request.user)
         known["versions"] = versions_of_it.order_by("-version")[:_VERSIONS]
         known["executed"] = versions.executed([workflow.pk])[workflow.pk]
@@ -257,7 +267,6 @@ class WorkflowAdmin(HistoryMixin, OperationAdmin[Workflow]):
                 path(f"<int:pk>/{name}/", view(page), name=f"workflows_workflow_{name}")
                 for name, page in buttons.items()
             ),
-            path("<int:pk>/compare/<int:other>/", view(self.compare_page), name="workflows_workflow_compare"),
             *super().get_urls(),
         ]
 
@@ -288,19 +297,6 @@ class WorkflowAdmin(HistoryMixin, OperationAdmin[Workflow]):
             return done % result, self.page_url(result.pk)
 
         return post_page(request, run, self.page_url(pk))
-
-    def compare_page(self, request: HttpRequest, pk: int, other: int) -> HttpResponse:
-        require(request, "workflows.view_workflow")
-        seen = visible(Workflow.objects.all(), request.user)
-        first, second = (get_object_or_404(seen, pk=which) for which in sorted((pk, other)))
-        context: dict[str, Any] = {"first": first, "second": second}
-        try:
-            context["comparison"] = versions.compare(first, second)
-        except SluiceError as error:
-            messages.error(request, str(error))
-        title = _("Compare %(first)s with %(second)s") % {"first": first, "second": second}
-        context |= {"title": title, "original": second, "opts": self.opts, "media": self.media}
-        return page_of_site(request, self.admin_site, "admin/workflows/workflow/compare.html", context)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         workflow = self.get_object(request, unquote(object_id))
@@ -351,7 +347,6 @@ class WorkflowAdmin(HistoryMixin, OperationAdmin[Workflow]):
 
 
 _RECORD = ("key", "version", "shown_current", "shown_frozen", "shown_created", "shown_updated")
-_NODE_PERMISSIONS = ("add_node", "change_node", "delete_node")
 #: Characters of titles that a message shows.
 _TOLD = 300
 #: The newest versions listed on a page.

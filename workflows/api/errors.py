@@ -11,19 +11,18 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler, set_rollback
 
-from workflows.api.parsers import TooLarge
-from workflows.errors import SluiceError, entries, entry
+from workflows.errors import SluiceError, TooLarge, entries, entry
 
 
 def handle(error: Exception, context: Any) -> Response | None:
     """The answer to an error, or None for a defect. Set on our own views, so that a host's setting stays untouched."""
+    if isinstance(error, RequestDataTooBig):
+        error = TooLarge(_("The body is too large; send less."))
     if isinstance(error, SluiceError):
         set_rollback()
         return Response({"errors": entries(error)}, status=error.status)
     if isinstance(error, DjangoValidationError):
         error = exceptions.ValidationError(_detail_of(error))
-    elif isinstance(error, RequestDataTooBig):
-        error = TooLarge()
     elif isinstance(error, SuspiciousOperation):
         # Django's own bounds of forms: too many fields or files.
         error = exceptions.ParseError(_("The form can't be read: %s") % error)

@@ -15,7 +15,7 @@ from workflows.models import HistoryEntry, Node, Workflow
 from workflows.visibility import visible, visible_nodes, visible_rows
 
 #: What something may be done to.
-OBJECT_KINDS = ("workflow", "node", "execution", "job", "secret", "bulk")
+OBJECT_KINDS = ("workflow", "node", "execution", "job", "secret", "bulk", "hold")
 
 
 class HistorySerializer(RecordSerializer[HistoryEntry]):

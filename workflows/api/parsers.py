@@ -5,30 +5,16 @@ from io import BytesIO
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, FormParser, MultiPartParser
 
-from workflows import jsoninput
+from workflows import bodies, jsoninput
 from workflows.errors import Invalid
-
-
-class TooLarge(APIException):
-    status_code = 413
-    default_detail = gettext_lazy("The body is too large; send less.")
-    default_code = "too_large"
 
 
 def read_all(stream: Any) -> bytes:
     """A body of at most `DATA_UPLOAD_MAX_MEMORY_SIZE` bytes, which Django itself asks of forms only."""
-    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    if most is None:
-        return bytes(stream.read())
-    body = bytes(stream.read(most + 1))
-    if len(body) > most:
-        raise TooLarge(_("The body is larger than %d bytes; send less.") % most)
-    return body
+    return bodies.read(stream, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
 class StorableJSONParser(BaseParser):

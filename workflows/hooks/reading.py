@@ -19,26 +19,11 @@ _KINDS = {"json": "application/json", "form": "application/x-www-form-urlencoded
 _LONGEST_NAME = 200
 
 
-class TooLarge(SluiceError):
-    """More was posted than the workflow takes."""
-
-    code = "too_large"
-    status = 413
-
-
 class WrongKind(SluiceError):
     """What was posted is of a kind that the workflow does not take."""
 
     code = "unsupported_media_type"
     status = 415
-
-
-def read_body(request: HttpRequest, most: int) -> bytes:
-    """Raises `TooLarge`, without reading on."""
-    body: bytes = request.read(most + 1)
-    if len(body) <= most:
-        return body
-    raise TooLarge(_("The body is larger than %d bytes; send less.") % most)
 
 
 def parse(request: HttpRequest, body: bytes, config: WebhookConfig) -> Any:

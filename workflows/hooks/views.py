@@ -8,11 +8,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from workflows import ambient
+from workflows import ambient, bodies
 from workflows.answering import Answer, Verdict
 from workflows.errors import NotFound, SluiceError, entries, entry
+from workflows.expressions.text import to_text
 from workflows.hooks.proving import Unproved, prove
-from workflows.hooks.reading import context_of, delivery_of, parse, read_body
+from workflows.hooks.reading import context_of, delivery_of, parse
 from workflows.jsonable import jsonable
 from workflows.statuses import JobStatus
 from workflows.triggers.base import Ended, Event, Listener, dispatch
@@ -38,7 +39,7 @@ def receive(request: HttpRequest, key: str) -> HttpResponse:
     try:
         listener = _listener(key)
         config: WebhookConfig = listener.config
-        body = read_body(request, config.max_bytes)
+        body = bodies.read(request, config.max_bytes)
         _prove(listener, request, body)
         value = parse(request, body, config)
         event_key = delivery_of(request, value, config)
@@ -75,7 +76,7 @@ def _prove(listener: Listener, request: HttpRequest, body: bytes) -> None:
 
 def _reply(config: WebhookConfig) -> HttpResponse:
     reply = config.response
-    headers = ((header.get("name", ""), header.get("value", "")) for header in reply.headers)
+    headers = ((header.name.strip(), to_text(header.value).strip()) for header in reply.headers)
     return _made(reply.status, headers, reply.body)
 
 

@@ -95,11 +95,9 @@ class Loop(Instruction[LoopConfig]):
         return self._next(step, 0, 0, {"length": length}, ask=condition is not None and condition.checkpoint == BEFORE)
 
     def resume(self, step: Step) -> Outcome:
-        """The turn given up after many refused items is back, or somebody completed the loop from outside."""
+        """The turn given up after many refused items is back."""
         job = step.job
         assert job is not None
-        if job.status != JobStatus.PENDING:
-            return super().resume(step)
         return self._next(step, job.result["looped"], job.result["done"], job.meta)
 
     def branch(self, step: Step, by: StepJob | None) -> Outcome | None:

@@ -167,6 +167,8 @@ class Manual(Instruction[ManualConfig]):
         if not any(action.status for action in actions):
             sentence = gettext("Nobody can decide; add a form with an action that resolves or rejects.")
             found.insert(0, ("forms", sentence))
+        if config.assignees in (None, "", [], {}):
+            found.insert(0, ("assignees", gettext("Nobody is asked, so the step passes at once; name people.")))
         return found
 
     def compile(self, config: ManualConfig) -> Template:

@@ -11,6 +11,7 @@ from workflows import net
 from workflows.errors import Invalid
 from workflows.expressions import Template, compile_template
 from workflows.expressions.text import to_text
+from workflows.headers import Pair
 from workflows.instructions.base import Effect, Instruction, NodeConfig, Outcome, Step
 from workflows.instructions.evaluating import located
 from workflows.instructions.request_body import ContentType, check_body, encode, pairs, shown_body
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 
 #: A second call of these may do its work a second time.
 UNSAFE = frozenset({"POST", "PATCH"})
-
-
-class Pair(NodeConfig):
-    name: str = ""
-    value: Any = None
 
 
 class RequestConfig(NodeConfig):

@@ -1,6 +1,5 @@
 """The answer to the request that set the run off, and its end (spec 5.29)."""
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -8,22 +7,18 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import field_validator
 
-from workflows.answering import is_the_servers
 from workflows.errors import Invalid, check_all
 from workflows.expressions import Template, compile_template
 from workflows.expressions.text import to_text
+from workflows.headers import Pair, sendable
 from workflows.instructions.base import Instruction, NodeConfig, Outcome, Step
 from workflows.instructions.data import has_template
 from workflows.instructions.evaluating import located
-from workflows.instructions.request import Pair
 from workflows.shapes import Shape
 from workflows.statuses import JobStatus
 
 if TYPE_CHECKING:
     from workflows.models import Workflow
-
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class ResponseConfig(NodeConfig):
@@ -64,7 +59,10 @@ class Response(Instruction[ResponseConfig]):
         """Raises `Invalid` for a status and for headers that, rendered, can't be sent."""
         made = step.compiled.render(step.scope)
         step.input = {"statusCode": made["status"], "headers": made["headers"], "body": made["body"]}
-        headers = [_header(header["name"], header["value"], index) for index, header in enumerate(made["headers"])]
+        headers = [
+            sendable(header["name"], header["value"], f"headers.{index}")
+            for index, header in enumerate(made["headers"])
+        ]
         result = {"status": _status(made["status"]), "headers": [*filter(None, headers)], "body": made["body"]}
         return Outcome(result=result, end=JobStatus.RESOLVED, answers="response")
 
@@ -80,7 +78,7 @@ def _status(value: Any) -> int:
 def _check_headers(headers: Iterable[Pair]) -> None:
     for index, header in enumerate(headers):
         if not has_template(header.name):
-            _header(header.name, "" if has_template(header.value) else header.value, index)
+            sendable(header.name, "" if has_template(header.value) else header.value, f"headers.{index}")
 
 
 def _check_templates(config: ResponseConfig) -> None:
@@ -90,17 +88,3 @@ def _check_templates(config: ResponseConfig) -> None:
     for index, header in enumerate(config.headers):
         with located(f"headers.{index}"):
             compile_template([header.name, header.value])
-
-
-def _header(name: Any, value: Any, index: int) -> dict[str, str] | None:
-    """The header as it is sent; None for one without a name."""
-    name, value = to_text(name).strip(), to_text(value).strip()
-    if not name:
-        return None
-    if not _NAME.fullmatch(name):
-        raise Invalid(gettext("%r is no name of a header.") % name, field=f"headers.{index}.name")
-    if is_the_servers(name):
-        raise Invalid(gettext("The header %s is the server's own; leave it out.") % name, field=f"headers.{index}.name")
-    if _CONTROL.search(value):
-        raise Invalid(gettext("A header's value is one line."), field=f"headers.{index}.value")
-    return {"name": name, "value": value}

@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from workflows.answering import Answer
 from workflows.instructions.base import NodeConfig, parse_config
 from workflows.shapes import ANY, Shape
+from workflows.triggers.fields import ManualField
 
 if TYPE_CHECKING:
     from workflows.models import Workflow
@@ -51,6 +52,8 @@ class Event:
     answer: Answer | None = None
     #: Extra columns of the run: name, tags, manually, parent ...
     fields: Mapping[str, Any] = field(default_factory=dict)
+    #: Seconds before a worker may begin an async run.
+    delay: float = 0.0
 
 
 class Ended(Protocol):
@@ -96,6 +99,8 @@ class Trigger(Generic[ConfigT]):
     expressions: ClassVar[tuple[str, ...]] = ()
     #: True or False forces the mode; None leaves it to the workflow.
     sync: ClassVar[bool | None] = None
+    #: Whether what ends a run of the kind may write rows of the host, so that runs are claimed alone.
+    solo: ClassVar[bool] = False
 
     def parse(self, raw: Any) -> ConfigT:
         """Raises `Invalid` with dotted paths."""
@@ -104,12 +109,26 @@ class Trigger(Generic[ConfigT]):
     def check(self, config: ConfigT, workflow: "Workflow | None" = None) -> None:
         """What the schema can't say. Raises `Invalid` with paths."""
 
+    def remarks(self, config: ConfigT) -> list[tuple[str, str]]:
+        """What may be meant and is often a mistake: (dotted path, sentence). It is told, and never refused."""
+        return []
+
     def context_shape(self, config: ConfigT) -> Shape:
         """What the context looks like, for people who name it in templates."""
         return ANY
 
     def listen(self, listeners: Sequence[Listener]) -> None:
         """These, and only these, workflows of the kind are enabled now (`config` parsed). Called when that changed."""
+
+    def manual_names(self, config: ConfigT) -> tuple[str, ...]:
+        """The names of the values that a run by hand may give."""
+        return tuple(self.context_shape(config).parts)
+
+    def manual_fields(self, config: ConfigT) -> list[ManualField]:
+        """What a form for a run by hand asks for; without any it takes JSON. Raises `Invalid`."""
+        parts = self.context_shape(config).parts
+        shapes = {name: parts.get(name, ANY) for name in self.manual_names(config)}
+        return [ManualField(name, shape.kind, shape.title) for name, shape in shapes.items()]
 
     def validate_context(self, config: ConfigT, values: Any) -> dict[str, Any]:
         """What is wrong with these values for a run by hand: a sentence a field, nothing where they will do (spec 3.2).

@@ -2,19 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from django.db.models import Model
+from django.db.models import Exists, ForeignObjectRel, Model, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import Field, field_validator
 
 from workflows import filters
 from workflows.coercion import field_value
-from workflows.collections import Appends, load, parse_appends, reference, resolve, to_json, usable, write_alias
+from workflows.collections import (
+    Appends,
+    find_relation,
+    is_many,
+    load,
+    parse_appends,
+    reference,
+    resolve,
+    to_json,
+    usable,
+    write_alias,
+)
 from workflows.errors import Invalid, check_all, refuse
 from workflows.shapes import Shape, of_row
 from workflows.triggers.base import Listener, Trigger, TriggerConfig
+from workflows.triggers.fields import ManualField
 
 if TYPE_CHECKING:
     from workflows.models import Workflow
@@ -69,6 +81,15 @@ class CollectionConfig(TriggerConfig):
     def watches_changes(self) -> bool:
         return bool(self.changed) and self.fires_on(UPDATE)
 
+    @cached_property
+    def waits(self) -> bool:
+        """Whether it asks for rows that are written after the row itself, because they point to it."""
+        if _behind(self.model, self.tree):
+            return True
+        return not filters.is_empty(self.condition) and _asks_behind(
+            self.model, filters.to_q(self.model, self.condition, path="condition", reach=usable)
+        )
+
     def matches(self, pk: Any, using: str) -> bool:
         """Whether the row meets the condition; no query where there is none."""
         if filters.is_empty(self.condition):
@@ -83,13 +104,13 @@ class CollectionConfig(TriggerConfig):
         q = filters.to_q(self.model, self.condition, path="condition", reach=usable)
         return set(self.model._base_manager.using(using).filter(pk__in=keys).filter(q).values_list("pk", flat=True))
 
-    def reload(self, pk: Any, using: str) -> Model | None:
-        """The row as it stands, with its `appends`."""
-        return self.reload_all([pk], using).get(pk)
+    def reload(self, pk: Any, using: str, tree: Appends) -> Model | None:
+        """The row as it stands, with the relations of the tree."""
+        return self.reload_all([pk], using, tree).get(pk)
 
-    def reload_all(self, keys: Sequence[Any], using: str) -> dict[Any, Model]:
-        """The rows as they stand, by key, each with its `appends`; one query, and one for each relation to many."""
-        found = load(self.model._base_manager.using(using).filter(pk__in=keys), self.tree)
+    def reload_all(self, keys: Sequence[Any], using: str, tree: Appends) -> dict[Any, Model]:
+        """The rows as they stand, by key, each with these relations: one query, and one for each relation to many."""
+        found = load(self.model._base_manager.using(using).filter(pk__in=keys), tree)
         return {row.pk: row for row in found}
 
 
@@ -127,6 +148,10 @@ class CollectionTrigger(Trigger[CollectionConfig]):
 
         rows.watch(listeners)
 
+    def manual_fields(self, config: CollectionConfig) -> list[ManualField]:
+        model = _chosen(config)
+        return [ManualField("data", "row", model._meta.verbose_name or "", True, model)]
+
     def validate_context(self, config: CollectionConfig, values: Any) -> dict[str, Any]:
         try:
             _named_row(config, values)
@@ -142,7 +167,7 @@ class CollectionTrigger(Trigger[CollectionConfig]):
             return None
         if given and not (config.appends and pk is not None):
             return {"data": dict(data)}
-        row = config.reload(pk, config.alias)
+        row = config.reload(pk, config.alias, config.tree)
         if row is None:
             raise Invalid(_("There is no %(model)s %(key)r.") % {"model": reference(model), "key": raw}, field="data")
         return {"data": to_json(row, config.tree, model=model)}
@@ -175,3 +200,40 @@ def changeable(model: type[Model]) -> dict[str, str | None]:
         if column is not None:
             names[column] = column
     return names
+
+
+def _behind(model: type[Model], tree: Appends) -> bool:
+    relations = ((find_relation(model, name), below) for name, below in tree.items())
+    return any(
+        relation is not None and (_later(relation) or _behind(cast(type[Model], relation.related_model), below))
+        for relation, below in relations
+    )
+
+
+def _asks_behind(model: type[Model], q: Q) -> bool:
+    """Whether a filter's condition needs relations to many, which it asks by EXISTS, or a reverse one to one."""
+    for child in q.children:
+        if isinstance(child, Q):
+            found = _asks_behind(model, child)
+        elif isinstance(child, tuple):
+            found = _leads_behind(model, child[0])
+        else:
+            found = isinstance(child, Exists)
+        if found:
+            return True
+    return False
+
+
+def _leads_behind(model: type[Model], lookup: str) -> bool:
+    for name in lookup.split("__"):
+        relation = find_relation(model, name)
+        if relation is None:
+            return False
+        if _later(relation):
+            return True
+        model = cast(type[Model], relation.related_model)
+    return False
+
+
+def _later(relation: Any) -> bool:
+    return is_many(relation) or isinstance(relation, ForeignObjectRel)

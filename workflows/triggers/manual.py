@@ -11,6 +11,7 @@ from workflows.errors import Invalid
 from workflows.instructions.base import NodeConfig
 from workflows.shapes import Shape
 from workflows.triggers.base import Trigger, TriggerConfig
+from workflows.triggers.fields import ManualField
 
 if TYPE_CHECKING:
     from workflows.models import Workflow
@@ -58,6 +59,9 @@ class ManualTrigger(Trigger[ManualConfig]):
     def context_shape(self, config: ManualConfig) -> Shape:
         parts = {item.name: Shape(item.type, item.title) for item in config.fields}
         return Shape("object" if parts else "any", parts=parts)
+
+    def manual_fields(self, config: ManualConfig) -> list[ManualField]:
+        return [ManualField(item.name, item.type, item.title, item.required) for item in config.fields]
 
     def validate_context(self, config: ManualConfig, values: Any) -> dict[str, Any]:
         if not config.fields:

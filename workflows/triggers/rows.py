@@ -8,27 +8,31 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, cast
 
 from django.apps import apps
 from django.db import connections, router, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from workflows import ambient
-from workflows.collections import engine_alias, shown_fields, to_json
-from workflows.errors import Invalid, SluiceError
-from workflows.triggers import listening
-from workflows.triggers.base import Event, Listener, dispatch
+from workflows.collections import Appends, find_relation, is_many, shown_fields, to_json
+from workflows.errors import Invalid
+from workflows.triggers import listening, settling
+from workflows.triggers.base import Event, Listener
 from workflows.triggers.collection import CREATE, DELETE, UPDATE, CollectionConfig
+from workflows.triggers.firing import fire
 
 logger = logging.getLogger("sluice.events")
+
+#: Rows that are looked at, changed and told of at a time.
+CHUNK = 1_000
 
 _BEFORE = "_sluice_before"
 
@@ -38,24 +42,19 @@ _saved: Mapping[type[Model], tuple[Listener, ...]] = {}
 _deleted: Mapping[type[Model], tuple[Listener, ...]] = {}
 _compared: Mapping[type[Model], tuple[str, ...]] = {}
 
+_LONGEST_KEY = 255
+
+#: What names the events of rows here.
+_key: ContextVar[Callable[[Model], str | None] | None] = ContextVar("sluice_row_key", default=None)
 #: Where deletes are gathered, the events of those so far.
 _gathered: ContextVar[list[Event] | None] = ContextVar("sluice_gathered", default=None)
-
-
-class RollbackOnFailure(SluiceError):
-    """The sync run of a write did not succeed, so the write is undone (spec 4.1)."""
-
-    code = "WORKFLOW_ROLLBACK_ON_FAILURE"
-    status = 422
-
-    def __init__(self) -> None:
-        super().__init__(_("A process of the system failed, so nothing was saved. Please tell an administrator."))
 
 
 def install() -> None:
     """Wraps `Model.save_base` once for all models: a save that makes this process look must itself be caught."""
     from workflows.triggers import tracking
 
+    settling.install()
     if not hasattr(Model.save_base, "__wrapped__"):
         Model.save_base = _save_base(Model.save_base)  # type: ignore[method-assign]
     tracking.install()
@@ -89,7 +88,7 @@ def _usable(listeners: Sequence[Listener]) -> Iterator[tuple[Listener, Collectio
             continue
         try:
             # Made now, so that no save meets what is wrong with them.
-            _made = (config.model, config.alias, config.tree, config.columns)
+            _made = (config.model, config.alias, config.columns, config.waits)
         except Invalid as error:
             logger.warning("Workflow %s is enabled but listens to nothing: %s", listener.workflow_id, error)
         else:
@@ -162,9 +161,11 @@ def _on_save(sender: type[Model], instance: Model, created: bool, raw: bool, usi
             continue
         if not created and config.changed and not _changed(config, instance, before):
             continue
-        if config.matches(instance.pk, using):
-            events.append(Event(listener, {"data": rows.shown(config)}, using=using))
-    _fire(events, using)
+        if config.waits and settling.can_wait(using):
+            _wait(_event(listener, rows.shown(config, {}), instance, using), instance.pk)
+        elif config.matches(instance.pk, using):
+            events.append(_event(listener, rows.shown(config, config.tree), instance, using))
+    fire(events, using)
 
 
 def _on_delete(sender: type[Model], instance: Model, using: str, origin: Any = None, **_: Any) -> None:
@@ -173,14 +174,24 @@ def _on_delete(sender: type[Model], instance: Model, using: str, origin: Any = N
     if ambient.silent() or (gathered is None and not isinstance(origin, Model | None)):
         return
     events = [
-        Event(listener, {"data": to_json(instance, model=listener.config.model)}, using=using)
+        _event(listener, to_json(instance, model=listener.config.model), instance, using)
         for listener in _deleted.get(sender, ())
         if listener.config.alias == using
     ]
     if gathered is None:
-        _fire(events, using)
+        fire(events, using)
     else:
         gathered += events
+
+
+@contextmanager
+def named(key: Callable[[Model], str | None]) -> Iterator[None]:
+    """Rows that are written inside set a workflow off once only for each key."""
+    token = _key.set(key)
+    try:
+        yield
+    finally:
+        _key.reset(token)
 
 
 @contextmanager
@@ -192,7 +203,12 @@ def gathered(using: str) -> Iterator[None]:
         yield
     finally:
         _gathered.reset(token)
-    _fire(events, using)
+    fire(events, using)
+
+
+def batched(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]
 
 
 def heard(model: type[Model], mode: int) -> bool:
@@ -213,54 +229,83 @@ def fire_rows(model: type[Model], mode: int, before: Mapping[Any, Mapping[str, A
         config = cast(CollectionConfig, listener.config)
         if config.alias != using or not config.fires_on(mode):
             continue
-        matching, held = config.matching(list(before), using), config.reload_all(list(before), using)
+        keys = list(before)
+        waits = config.waits and settling.can_wait(using)
+        matching = set(keys) if waits else config.matching(keys, using)
+        tree: Appends = {} if waits else config.tree
+        held = config.reload_all(keys, using, tree)
         for number, (key, old) in enumerate(before.items()):
             row = held.get(key)
             if row is None or key not in matching:
                 continue
             if mode == UPDATE and config.changed and not _changed(config, row, old):
                 continue
-            data = to_json(row, config.tree, model=config.model)
-            found[number].append(Event(listener, {"data": data}, using=using))
-    _fire([event for events in found.values() for event in events], using)
+            event = _event(listener, to_json(row, tree, model=config.model), row, using)
+            if waits:
+                _wait(event, key)
+            else:
+                found[number].append(event)
+    fire([event for events in found.values() for event in events], using)
 
 
-def _fire(events: list[Event], using: str) -> None:
-    """The async ones in one insert; then the sync ones, one by one, inside the caller's transaction."""
-    queued = [event for event in events if not event.listener.sync]
-    if queued:
-        dispatch(queued)
-    for event in events:
-        if event.listener.sync:
-            _run(event, using)
+def _event(listener: Listener, data: dict[str, Any], row: Model, using: str) -> Event:
+    named = _key.get()
+    event_key = None if named is None else named(row)
+    if event_key is not None and not (isinstance(event_key, str) and 0 < len(event_key) <= _LONGEST_KEY):
+        raise Invalid(
+            _("The event key of a row is a text of 1 to %(longest)d characters, or None.") % {"longest": _LONGEST_KEY},
+            field="event_key",
+        )
+    return Event(listener, {"data": data}, event_key=event_key, using=using)
 
 
-def _run(event: Event, using: str) -> None:
-    engine = connections[engine_alias()]
-    if engine.in_atomic_block and _one_writer(engine):
-        # The run keeps the context of the save: at the commit, who saved and which runs led here is forgotten.
-        transaction.on_commit(partial(copy_context().run, _run_late, event), using=engine.alias)
-    elif _failed(event):
-        if connections[using].in_atomic_block:
-            # Whoever catches this inside the transaction can't commit half of it.
-            transaction.set_rollback(True, using=using)
-        raise RollbackOnFailure
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A row whose relations may still be written, and what surrounds its write."""
+
+    event: Event
+    key: Any
+    surroundings: Context
+    #: What of the surroundings a run is given; rows that share it are told of together.
+    origin: tuple[Any, ...]
 
 
-def _one_writer(engine: BaseDatabaseWrapper) -> bool:
-    """Whether the caller's transaction keeps the run from writing its own rows, which go over a second connection."""
-    return engine.vendor == "sqlite"
+def _wait(event: Event, key: Any) -> None:
+    origin = (ambient.stack(), ambient.actor_id())
+    settling.wait(_tell, _Written(event, key, copy_context(), origin), str(event.using))
 
 
-def _run_late(event: Event) -> None:
-    if _failed(event):
-        logger.warning("Workflow %s failed; the row it should undo was committed.", event.listener.workflow_id)
+def _tell(written: list[_Written], using: str) -> None:
+    """Fires for rows whose relations are written: a fixed number of queries for up to 1,000 rows of a workflow."""
+    keys: dict[int, dict[Any, None]] = defaultdict(dict)
+    configs: dict[int, CollectionConfig] = {}
+    for each in written:
+        number = each.event.listener.workflow_id
+        configs[number] = each.event.listener.config
+        keys[number][each.key] = None
+    related = {number: _related(config, list(keys[number]), using) for number, config in configs.items()}
+    events: dict[tuple[Any, ...], list[Event]] = defaultdict(list)
+    first: dict[tuple[Any, ...], Context] = {}
+    for each in written:
+        found = related[each.event.listener.workflow_id].get(each.key)
+        if found is not None:
+            each.event.context["data"] |= found
+            first.setdefault(each.origin, each.surroundings)
+            events[each.origin].append(each.event)
+    for origin, those in events.items():
+        first[origin].run(fire, those, using)
 
 
-def _failed(event: Event) -> bool:
-    """Runs it; whether the row must not stay."""
-    (ended,) = dispatch([event]) or (None,)
-    return event.listener.config.rollback_on_failure and (ended is None or (ended.status or 0) < 0)
+def _related(config: CollectionConfig, keys: list[Any], using: str) -> dict[Any, dict[str, Any]]:
+    """{key: what `appends` brings}, of the rows that meet the condition; empty relations of those that have gone."""
+    found: dict[Any, dict[str, Any]] = {}
+    nothing: dict[str, Any] = {name: [] if is_many(find_relation(config.model, name)) else None for name in config.tree}
+    for part in batched(keys):
+        held = config.reload_all(part, using, config.tree) if config.tree else {}
+        for key in config.matching(part, using):
+            row = to_json(held[key], config.tree, model=config.model) if key in held else nothing
+            found[key] = {name: row[name] for name in config.tree}
+    return found
 
 
 def _changed(config: CollectionConfig, instance: Model, before: Mapping[str, Any]) -> bool:
@@ -289,11 +334,11 @@ class _Rows:
         self.using = using
         self._shown: dict[tuple[type[Model], str], dict[str, Any]] = {}
 
-    def shown(self, config: CollectionConfig) -> dict[str, Any]:
-        key = (config.model, repr(config.tree))
+    def shown(self, config: CollectionConfig, tree: Appends) -> dict[str, Any]:
+        key = (config.model, repr(tree))
         if key not in self._shown:
-            row = config.reload(self.instance.pk, self.using) if config.appends or self._incomplete() else None
-            self._shown[key] = to_json(row or self.instance, config.tree if row else (), model=config.model)
+            row = config.reload(self.instance.pk, self.using, tree) if tree or self._incomplete() else None
+            self._shown[key] = to_json(row or self.instance, tree if row else {}, model=config.model)
         return self._shown[key]
 
     def _incomplete(self) -> bool:

@@ -26,6 +26,7 @@ from workflows.errors import Invalid, check_all
 from workflows.instructions.base import NodeConfig
 from workflows.shapes import Shape, of_row
 from workflows.triggers.base import Listener, Trigger, TriggerConfig
+from workflows.triggers.fields import ManualField
 from workflows.triggers.schedule_times import Course, Cron, first_instant, to_second
 from workflows.validation import inside
 
@@ -229,6 +230,13 @@ class ScheduleTrigger(Trigger[ScheduleConfig]):
     def listen(self, listeners: Sequence[Listener]) -> None:
         if _listen is not None:
             _listen(listeners)
+
+    def manual_fields(self, config: ScheduleConfig) -> list[ManualField]:
+        date = ManualField("date", "moment", gettext_lazy("the time it was due"))
+        if config.mode == STATIC:
+            return [date]
+        model = _chosen(config)
+        return [ManualField("data", "row", model._meta.verbose_name or "", True, model), date]
 
     def validate_context(self, config: ScheduleConfig, values: Any) -> dict[str, Any]:
         try:

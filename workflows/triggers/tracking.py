@@ -4,8 +4,8 @@ A bulk write sets nothing off by itself (spec 4.1). Inside `track()`, or through
 is an event like a single save's or delete's: in the same transaction, the runs of all rows in one insert.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any
@@ -20,9 +20,6 @@ from workflows.errors import Invalid
 from workflows.triggers import listening, rows
 from workflows.triggers.collection import CREATE, UPDATE
 
-#: Rows that are looked at, changed and told of at a time.
-CHUNK = 1_000
-
 #: The models whose bulk writes are events here; None of a set means all.
 _tracked: ContextVar[frozenset[type[Model]] | None] = ContextVar("sluice_tracked", default=frozenset())
 #: Whether a tracked write is under way, and tells of its rows itself.
@@ -30,20 +27,22 @@ _inside: ContextVar[bool] = ContextVar("sluice_tracking", default=False)
 
 
 @contextmanager
-def track(*chosen: type[Model] | str) -> Iterator[None]:
+def track(*chosen: type[Model] | str, event_key: Callable[[Any], str | None] | None = None) -> Iterator[None]:
     """Bulk writes inside set workflows off: those of these models ("app.Model" or the class), or of all.
 
         with track(Order):
             Order.objects.filter(paid=False, due__lt=today).update(status="late")
 
     Rows of `bulk_create(ignore_conflicts=True)` or `update_conflicts=True` do not count, for the database does not say
-    which of them it wrote. Raises `Invalid` for a model that there is not.
+    which of them it wrote. `event_key` names each row's event, single saves' too: of two events with one key the second
+    sets the same workflow off no more. Raises `Invalid` for a model that there is not.
     """
     before = _tracked.get()
     named = frozenset(map(_model, chosen)) if chosen else None
     token = _tracked.set(None if named is None or before is None else before | named)
     try:
-        yield
+        with nullcontext() if event_key is None else rows.named(event_key):
+            yield
     finally:
         _tracked.reset(token)
 
@@ -113,7 +112,7 @@ def _create(original: Callable[..., Any], queryset: "QuerySet[Any]", objs: Itera
         return original(queryset, objs, *args, **kw)
     with _writing(queryset) as using:
         made = original(queryset, objs, *args, **kw)
-        for part in _parts([row.pk for row in made if row.pk is not None]):
+        for part in rows.batched([row.pk for row in made if row.pk is not None]):
             rows.fire_rows(queryset.model, CREATE, {key: {} for key in part}, using)
     return made
 
@@ -140,7 +139,7 @@ def _update_objects(
     objs = tuple(objs)
     with _writing(queryset) as using, _as_one():
         keys = [row.pk for row in objs if row.pk is not None]
-        held = [before for part in _parts(keys) for before in _locked(queryset.filter(pk__in=part), using)]
+        held = [before for part in rows.batched(keys) for before in _locked(queryset.filter(pk__in=part), using)]
         changed = original(queryset, objs, *args, **kw)
         for before in held:
             rows.fire_rows(model, UPDATE, before, using)
@@ -193,14 +192,9 @@ def _locked(queryset: "QuerySet[Any]", using: str) -> Iterator[dict[Any, dict[st
         found = found.select_for_update(of=("self",)) if _names_tables(using) else found.select_for_update()
     columns = rows.compared(queryset.model)
     held = {row["pk"]: row for row in found.values("pk", *columns)}
-    for part in _parts(list(held)):
+    for part in rows.batched(list(held)):
         yield {key: held[key] for key in part}
 
 
 def _names_tables(using: str) -> bool:
     return bool(transaction.get_connection(using).features.has_select_for_update_of)
-
-
-def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]

@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import Field, field_validator
 
-from workflows.answering import is_the_servers
 from workflows.env import ROOT
 from workflows.errors import Invalid, check_all
 from workflows.expressions.paths import whole_path
+from workflows.headers import Pair, sendable
 from workflows.instructions.base import NodeConfig
 from workflows.secrecy import is_secret_name
 from workflows.shapes import Shape
@@ -75,7 +75,7 @@ class Reply(NodeConfig):
     """What an asynchronous workflow answers at once."""
 
     status: Annotated[int, Field(ge=200, le=599)] = 200
-    headers: list[dict[str, str]] = []
+    headers: list[Pair] = []
     body: Any = "ok"
 
 
@@ -114,6 +114,14 @@ class WebhookTrigger(Trigger[WebhookConfig]):
             lambda: _check_delivery(config.delivery),
             lambda: _check_reply(config.response),
         )
+
+    def remarks(self, config: WebhookConfig) -> list[tuple[str, str]]:
+        from workflows.models import Secret
+
+        named = {name: (whole_path(getattr(config.auth, name)) or "").partition(".")[2] for name in config.auth.secrets}
+        known = set(Secret.objects.filter(name__in=named.values()).values_list("name", flat=True)) if named else set()
+        sentence = _("There is no secret %s, so nobody is let in; add it under Secrets.")
+        return [(f"auth.{name}", sentence % secret) for name, secret in named.items() if secret not in known]
 
     def context_shape(self, config: WebhookConfig) -> Shape:
         parts = {source: _shape(getattr(config, source)) for source in ("headers", "query", "body")}
@@ -197,12 +205,4 @@ def _check_delivery(delivery: Delivery | None) -> None:
 
 def _check_reply(reply: Reply) -> None:
     for index, header in enumerate(reply.headers):
-        name, value = header.get("name", ""), header.get("value", "")
-        if set(header) - {"name", "value"} or not _HEADER.fullmatch(name):
-            raise Invalid(_("%r is no name of a header.") % name, field=f"response.headers.{index}.name")
-        if is_the_servers(name):
-            raise Invalid(
-                _("The header %s is the server's own; leave it out.") % name, field=f"response.headers.{index}.name"
-            )
-        if not value.isprintable() or not value.isascii():
-            raise Invalid(_("A header's value is one line."), field=f"response.headers.{index}.value")
+        sendable(header.name, header.value, f"response.headers.{index}")

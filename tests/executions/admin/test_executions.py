@@ -24,11 +24,11 @@ def waiting(**columns):
 @pytest.mark.parametrize(
     ("query", "number"),
     [
-        # Session, user, capped count, page.
-        ("", 4),
+        # Session, user, capped count, page; the saved filters, and the tasks that the header counts.
+        ("", 6),
         # Of a filter the page is its keys, then their rows.
-        ("?status=queued", 5),
-        ("?type=manual&created_span=day&manually=false", 5),
+        ("?status=queued", 7),
+        ("?type=manual&created_span=day&manually=false", 7),
     ],
 )
 def test_the_list_takes_a_fixed_number_of_queries_and_loads_no_json(pages, django_assert_num_queries, query, number):
@@ -49,9 +49,9 @@ def test_a_filter_by_workflow_and_a_search_take_a_fixed_number_of_queries(pages,
         run(build([SUM]))
     page = pages()
     # The workflows that are meant, for their runs and for their search attributes.
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         page.get(LIST, query="?workflow=test")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         page.get(LIST, query="?q=test")
 
 
@@ -253,7 +253,7 @@ def test_the_list_of_jobs_to_delete_is_never_loaded(pages, django_assert_num_que
         job(execution, number)
     page = pages()
     # Session, user, run, what of it is marked, count of what is refused, capped count of the jobs.
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         page.get("executions_execution_delete", execution.pk)
 
 

@@ -96,7 +96,7 @@ def test_pages_hold_so_many_entries_the_newest_first(pages, monkeypatch, django_
     assert ("T3 (v1)" in second, "T2 (v1)" in second, "T1 (v1)" in second) == (False, True, True)
     assert "Newest" in second
     # A page costs as much as the object's own, and one query more.
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         admin.get("workflows_workflow_history", row.pk)
 
 
@@ -135,7 +135,7 @@ class TestTheWholeLog:
 
     def test_is_listed_filtered_and_searched(self, pages, row, django_assert_max_num_queries):
         admin = pages("workflows.view_historyentry")
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(7):
             text = words(admin.get("workflows_historyentry_changelist"))
         assert text.index("Canceled A test #") < text.index("Enabled Discount (v1) Spring.") < text.index("ada")
         for query, shown in (
@@ -149,6 +149,11 @@ class TestTheWholeLog:
             rows = admin.get("workflows_historyentry_changelist", query=query)
             found = [title for title in ("Canceled", "Enabled", "Created") if f">{title}</td>" in rows]
             assert found == shown, query
+
+    def test_the_filter_of_actions_says_them_in_words(self, pages, row):
+        text = words(pages().get("workflows_historyentry_changelist"))
+        assert "Workflow: Enabled" in text
+        assert "workflow.enable" not in text
 
     def test_an_entry_is_read_only_also_for_a_superuser(self, pages, row):
         admin, entry = pages(), HistoryEntry.objects.filter(action="workflow.enable").get()

@@ -13,7 +13,7 @@ def test_the_list_takes_a_fixed_number_of_queries_and_loads_no_json(pages, djang
     for number in range(1, 6):
         job(execution, number)
     page = pages()
-    with django_assert_num_queries(4) as queries:
+    with django_assert_num_queries(5) as queries:
         page.get(LIST)
     assert not any(f'"{column}"' in query["sql"] for query in queries for column in ("input", "result", "meta", "log"))
 
@@ -60,7 +60,7 @@ def test_its_page_links_to_all_it_stands_with(pages, django_assert_num_queries):
     # Django remembers content types from the first time on.
     page.get(CHANGE, row.pk)
     # Session, user, job with its run and node, what its workflow marks, parent, the one before, runs it started, tasks.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         text = page.get(CHANGE, row.pk)
     for address in (
         f"/admin/executions/execution/{execution.pk}/change/?after=2#job-3",

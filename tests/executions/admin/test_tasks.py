@@ -59,7 +59,7 @@ def test_the_list_costs_no_more_for_more_tasks(ada, django_assert_max_num_querie
     for _number in range(5):
         ask(manual(ada))
     pages = Pages(ada)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         pages.get(LIST)
 
 

@@ -3,13 +3,17 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from config.shop.models import Customer
-from executions import operations
+from executions import operations, start
 from executions.models import Task
 from executions.testing import drain
 from tests.api import Api
 from tests.executions.inbox.asking import FORM, NO, OUTPUT, YES, ask, manual, of, user
+from tests.people import boss
+from workflows.models import Workflow
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
 
@@ -219,3 +223,39 @@ def test_marked_values_are_for_who_was_asked(ada, client):
     for path in (f"tasks/{of(ada).pk}/", "tasks/?everybody=true&fields=title,result,description,data"):
         assert "DE4412345" in str(mine("GET", path))
         assert "DE4412345" not in str(theirs("GET", path))
+
+
+def _queries(call) -> int:
+    with CaptureQueriesContext(connection) as seen:
+        call()
+    return len(seen)
+
+
+@pytest.mark.parametrize("everybodys", [False, True])
+def test_a_list_with_forms_and_data_reads_all_runs_at_once(ada, everybodys):
+    reader = boss() if everybodys else ada
+    address = "tasks/?fields=id,forms,data,node_title,workflow_title" + ("&everybody=true" if everybodys else "")
+    first = ask(manual(ada, description="{{$context.n}}"), context={"n": 7})
+    api = Api(reader)
+    api("GET", address)
+    few = _queries(lambda: api("GET", address))
+    for _ in range(4):
+        start(first.workflow, {"n": 8})
+    drain()
+    assert _queries(lambda: api("GET", address)) == few
+    assert [row["data"]["n"] for row in api("GET", address)["results"]] == [8, 8, 8, 8, 7]
+
+
+def test_titles_of_deleted_workflows_are_read_at_once(ada):
+    api = Api(ada)
+
+    def gone(count):
+        for _ in range(count):
+            execution = ask(manual(ada))
+            Workflow.objects.filter(pk=execution.workflow_id).delete()
+
+    gone(1)
+    few = _queries(lambda: api("GET", "tasks/counts/"))
+    gone(4)
+    assert _queries(lambda: api("GET", "tasks/counts/")) == few
+    assert {row["title"] for row in api("GET", "tasks/counts/")["workflows"]} == {"A test"}

@@ -8,8 +8,9 @@ import pytest
 from config.shop.models import Customer
 from executions import operations
 from executions.graphs import graph_of
-from executions.inbox import approvals
+from executions.inbox import approvals, showing
 from executions.inbox.approving import add_signers, approve, delegate, reject, send_back
+from executions.inbox.kinds import Tool
 from executions.models import Execution, Task
 from executions.testing import drain
 from tests.executions.inbox.asking import ask, job, of, statuses, tasks, user
@@ -406,6 +407,17 @@ class TestAddSigners:
         act(people, "bob", "-")
         act(people, "cid", "-")
         assert read(execution).status == -5
+
+    def test_who_waits_for_an_added_one_sees_why_and_no_buttons(self, people):
+        ask(approval("ada", addSigners=True, allowReturn=True, delegate=True))
+        add_signers(mine(people, "ada").pk, "cid", by=people["ada"], order=-1)
+        waiting, asked = (showing.show(mine(people, name), people[name]) for name in ("ada", "cid"))
+        assert [(form.actions, form.error[:13]) for form in waiting.forms] == [([], "cid was added")]
+        assert [action.key for form in asked.forms for action in form.actions] == ["approve", "reject", "return"]
+        assert Tool.DELEGATE in waiting.tools
+        act(people, "cid", "-")
+        again = showing.show(mine(people, "ada"), people["ada"])
+        assert [(len(form.actions), form.error) for form in again.forms] == [(3, "")]
 
     def test_those_who_are_asked_already_are_left_out(self, people):
         execution = ask(approval("ada", "bob", order="sequential", addSigners=True))

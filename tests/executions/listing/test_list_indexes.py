@@ -43,7 +43,11 @@ def _history():
     Attribute.objects.bulk_create(
         Attribute(execution=run, key=run.key, name=name, text=text, number=number)
         for index, run in enumerate(runs)
-        for name, text, number in (("", "rare" if index % 100 == 0 else "common", None), ("total", str(index), index))
+        for name, text, number in (
+            ("", "rare" if index % 100 == 0 else "common", None),
+            ("total", str(index), index),
+            ("@row", f"shop.order:{index % 500}", None),
+        )
     )
     with connection.cursor() as cursor:
         if connection.vendor == "mysql":
@@ -112,6 +116,8 @@ def plan_of(query: str) -> str:
         ("tags=rare&key={few.key}", "attribute_text_of_key"),
         ("tags=rare&workflow={few.pk}", "attribute_text_of_key"),
         ("attr.total=7", "attribute_text"),
+        ("row=shop.Order:7", "attribute_text"),
+        ("row=shop.order:7&key={many.key}", "attribute_text_of_key"),
         ("attr.total__gte=3900", "attribute_number"),
         ("attr.total__gte=3900&key={few.key}", "attribute_number_of_key"),
         ("waiting_at=rare", "job_waiting"),
@@ -141,3 +147,10 @@ def test_the_first_of_many_are_read_in_the_indexs_order(history, query):
     assert "Seq Scan" not in plan, plan
     sorts = plan.count("Sort Key")
     assert sorts <= ("," in query), plan
+
+
+def test_what_runs_is_looked_for_among_what_has_begun_and_not_ended():
+    """Few beside all that have ended: newest first by that status, not through all of them."""
+    filters = ExecutionFilter(QueryDict("running_min=60"), queryset=Execution.objects.all())
+    assert filters.is_valid()
+    assert [str(branch) for branch in filters.listing().branches] == ["(AND: ('status', 0))"]

@@ -113,5 +113,5 @@ def test_the_list_costs_the_same_for_one_and_for_many(pages, django_assert_max_n
         secrets.create(f"S{number}", VALUE)
     page = pages()
     page.get("workflows_secret_changelist")
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         page.get("workflows_secret_changelist")

@@ -21,7 +21,7 @@ def test_the_list_takes_a_fixed_number_of_queries_and_counts_runs(pages, django_
         Counter.objects.create(key=workflow.key, workflow=workflow, slot=0, executed=40 + number)
     page = pages()
     # Session, user, categories of the filter, capped count, page, counters.
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         text = words(page.get(LIST))
     assert "44" in text
 
@@ -128,12 +128,13 @@ def test_deletion_of_one_asks_first(pages):
     assert not Workflow.objects.exists()
 
 
-def test_the_page_shows_nodes_as_an_indented_tree_with_their_branches(pages):
+def test_the_page_draws_nodes_with_their_branches(pages):
     workflow = spare()
     plant(workflow, "a B(0: c) d")
     text = words(pages().get(CHANGE, workflow.pk))
     positions = [
-        text.index(part) for part in ("Start", " a Plain", " B Fork", "Branch 0", " c Plain", "New branch", " d Plain")
+        text.index(part)
+        for part in ("Trigger", " Plain a ", " Fork B ", "Branch 0", " Plain c ", "New branch", " Plain d ", " End ")
     ]
     assert positions == sorted(positions)
 
@@ -144,8 +145,9 @@ def test_the_page_takes_a_fixed_number_of_queries(pages, django_assert_num_queri
     versions.revise(workflow)
     page = pages()
     page.get(CHANGE, workflow.pk)
-    # Session, user, workflow, its categories, all categories, nodes, counters, versions.
-    with django_assert_num_queries(8):
+    # Session, user, their tasks, workflow, its categories, all categories, nodes, the last edit, counters, holds,
+    # versions.
+    with django_assert_num_queries(11):
         page.get(CHANGE, workflow.pk)
 
 
@@ -251,7 +253,7 @@ def test_versions_are_listed_and_compared(pages):
     text = words(page.get("workflows_workflow_compare", workflow.pk, other.pk))
     assert "“first”" not in text
     assert '"first" "second"' in text
-    assert "config.amount 5" in text
+    assert "config.amount not there 5" in text
 
 
 @pytest.mark.parametrize("pk", ["abc", "10" * 20, "77"])

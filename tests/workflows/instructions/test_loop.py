@@ -193,12 +193,6 @@ def test_many_refused_items_give_the_worker_back_now_and_then(
     assert (outcome.result, items) == ({"looped": 10, "done": 1}, [9])
 
 
-def test_may_be_completed_from_outside(make_step: Any) -> None:
-    job = StepJob(1, 1, "n1", JobStatus.FAILED, "enough", {"length": 2})
-    outcome = Loop().resume(make_step(Loop, {"target": 2}, {0: 1}, job=job))
-    assert (outcome.status, outcome.result) == (JobStatus.FAILED, "enough")
-
-
 @pytest.mark.parametrize(
     ("config", "field"),
     [

@@ -77,13 +77,21 @@ def test_what_can_be_meant_is_taken_and_saved(config):
 
 
 def test_it_is_told_when_nobody_can_decide():
-    [(place, _sentence)] = Manual().remarks(parsed(**forms({"actions": [{"key": "later", "status": 0}]})))
+    asked = {"assignees": [1]}
+    [(place, _sentence)] = Manual().remarks(parsed(**asked, **forms({"actions": [{"key": "later", "status": 0}]})))
     assert place == "forms"
-    assert Manual().remarks(parsed(**forms({"actions": [YES]}))) == []
+    assert Manual().remarks(parsed(**asked, **forms({"actions": [YES]}))) == []
+
+
+@pytest.mark.parametrize("nobody", [None, "", [], {}], ids=repr)
+def test_it_is_told_when_nobody_is_asked(nobody):
+    [(place, _sentence)] = Manual().remarks(parsed(assignees=nobody, **forms({"actions": [YES]})))
+    assert place == "assignees"
 
 
 def test_it_is_told_where_a_preset_asks_for_what_there_is_not():
-    [(place, sentence)] = Manual().remarks(parsed(**forms({"actions": [{**YES, "values": {"a": "{{$usr.id}}"}}]})))
+    preset = forms({"actions": [{**YES, "values": {"a": "{{$usr.id}}"}}]})
+    [(place, sentence)] = Manual().remarks(parsed(assignees=[1], **preset))
     assert place.startswith("forms.f.values")
     assert "$user" in sentence
 

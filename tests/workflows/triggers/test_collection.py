@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -10,11 +11,11 @@ from django.db.models import F
 from django.db.models.signals import post_delete, post_save, pre_save
 
 from config.shop.models import Customer, Line, Order, Product
-from workflows import ambient, versions
+from workflows import ambient, track, versions
 from workflows.errors import Invalid
 from workflows.models import Workflow
 from workflows.triggers import get_trigger, listening
-from workflows.triggers.rows import RollbackOnFailure
+from workflows.triggers.firing import RollbackOnFailure
 
 pytestmark = pytest.mark.django_db
 
@@ -357,12 +358,30 @@ def test_saves_and_deletes_of_proxies_are_the_models(fired, listen):
     listen(mode=3)
     listen(mode=4)
     Tea.objects.create(name="Green", price=1).delete()
-    assert [row["name"] for row in fired.data] == ["Green", "Green"]
+    with track(Tea):
+        Tea.objects.bulk_create([Tea(name="Black", price=1)])
+        Tea.objects.all().delete()
+    assert [row["name"] for row in fired.data] == ["Green", "Green", "Black", "Black"]
 
 
 @pytest.mark.usefixtures("relatives_are_forgotten")
-@pytest.mark.django_db(transaction=True)
-def test_saves_and_deletes_of_children_are_the_models(fired, listen):
+def test_a_workflow_of_a_proxy_is_for_what_is_written_through_it(fired, listen, settings):
+    class Tea(Product):
+        class Meta:
+            proxy = True
+            app_label = "shop"
+
+    settings.SLUICE = {"MODELS": ["*", "shop.Tea"]}
+    listen("shop.Tea", mode=3)
+    Product.objects.create(name="Rice", price=1)
+    Tea.objects.create(name="Green", price=1)
+    assert [row["name"] for row in fired.data] == ["Green"]
+
+
+@pytest.fixture
+def wine(transactional_db, relatives_are_forgotten):
+    """A child of Product with a table of its own, and a proxy of the child."""
+
     class Wine(Product):
         year = models.IntegerField(default=2000)
 
@@ -371,14 +390,59 @@ def test_saves_and_deletes_of_children_are_the_models(fired, listen):
 
     with connection.schema_editor() as editor:
         editor.create_model(Wine)
-    try:
-        listen(mode=3)
-        listen(mode=4)
-        Wine.objects.create(name="Red", price=1).delete()
-    finally:
-        with connection.schema_editor() as editor:
-            editor.delete_model(Wine)
+    yield Wine
+    with connection.schema_editor() as editor:
+        editor.delete_model(Wine)
+
+
+def test_saves_and_deletes_of_children_are_the_models(fired, listen, wine):
+    listen(mode=3)
+    listen(mode=4)
+    wine.objects.create(name="Red", price=1).delete()
     assert [(row["name"], "year" in row) for row in fired.data] == [("Red", False), ("Red", False)]
+
+
+def test_the_workflows_of_parent_and_child_fire_once_each(fired, listen, wine):
+    for collection in ("shop.Product", "shop.Wine"):
+        listen(collection, mode=3, title=collection, changed=["name"])
+        listen(collection, mode=4, title=f"gone {collection}")
+    row = wine.objects.create(name="Red", price=1)
+    row.year = 1999
+    row.save()
+    row.name = "White"
+    row.save()
+    row.delete()
+    both = ["shop.Product", "shop.Wine"]
+    assert [sorted(titles) for titles in fired.titles[:2]] == [both, both]
+    assert sorted(title for titles in fired.titles[2:] for title in titles) == [f"gone {each}" for each in both]
+
+
+def test_a_parent_saved_alone_is_no_save_of_its_child(fired, listen, wine):
+    listen("shop.Wine", mode=3)
+    row = wine.objects.create(name="Red", price=1)
+    row.product_ptr.save()
+    assert len(fired.calls) == 1
+
+
+def test_a_parent_that_is_deleted_takes_its_child_along(fired, listen, wine):
+    listen(mode=4, title="parent")
+    listen("shop.Wine", mode=4, title="child")
+    row = wine.objects.create(name="Red", price=1)
+    Product.objects.get(pk=row.pk).delete()
+    assert sorted(title for titles in fired.titles for title in titles) == ["child", "parent"]
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_bulk_writes_of_children_are_the_models(fired, listen, wine, tracked):
+    listen(mode=3, changed=["stock"])
+    listen(mode=4)
+    wine.objects.create(name="Red", price=1)
+    fired.calls.clear()
+    with track(wine) if tracked else nullcontext():
+        wine.objects.update(stock=7)
+        wine.objects.update(year=1)
+        wine.objects.all().delete()
+    assert [row["stock"] for row in fired.data] == [7, 7] * tracked
 
 
 def test_models_left_out_by_the_settings_are_not_listened_to(fired, listen, settings):

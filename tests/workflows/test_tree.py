@@ -1,7 +1,7 @@
 import pytest
 
 from tests.workflows.kinds import graph, plant, spare
-from workflows.admin import tree
+from workflows.canvas import tree
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("registered")]
 
@@ -38,14 +38,6 @@ def test_a_node_that_is_wrong_still_shows_with_its_branches(change):
     nodes = plant(workflow, "A(1: b)")
     nodes["A"].__class__.objects.filter(pk=nodes["A"].pk).update(**change)
     assert drawn(workflow) == ["A", ".Branch 1", "..b"]
-
-
-def test_places_leave_out_what_lies_inside():
-    workflow = spare()
-    nodes = plant(workflow, "a B(0: c) d")
-    found = graph(workflow)
-    names = [label.strip("\u2003") for _value, label in tree.places(found, found.nodes[nodes["B"].pk])]
-    assert names == ["At the start", "After a", "After d"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""A version's nodes as rows of an indented table, its branches labelled, and the places where a node can stand."""
+"""A version's nodes as rows of an indented list, with their branches, and what names a place among them."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,19 +94,7 @@ def _branches_on_error(node: GraphNode) -> bool:
         return False
 
 
-def places(graph: Graph, without: GraphNode | None = None) -> list[tuple[str, str]]:
-    """Choices of where a node can stand: first, after each node, first in each branch; not inside `without`."""
-    barred: Collection[int] = {without.id, *(node.id for node in without.below())} if without else ()
-    found = [("", _("At the start"))]
-    for row in rows(graph):
-        if row.node.id not in barred:
-            names = {"node": row.name, "branch": row.label}
-            text = _("After %(node)s") if row.index is None else _("First in %(node)s: %(branch)s")
-            found.append((row.place, "\u2003" * row.indent + text % names))
-    return found
-
-
 def parse_place(place: str) -> dict[str, Any]:
-    """`upstream` and `branch_index`, as `editing` takes them, of a choice of `places`."""
+    """`upstream` and `branch_index`, as `editing` takes them, of a place ("12", "12:0" or "")."""
     upstream, _colon, index = place.partition(":")
     return {"upstream": int(upstream) if upstream else None, "branch_index": int(index) if index else None}

@@ -1,0 +1,1 @@
+"""Workflows that runs of other workflows set off (`workflows.triggers.execution`)."""
