@@ -49,9 +49,11 @@ def may_go(run: Run, clock: CarriedClock) -> bool:
         journal.postpone(run, clock.now(), AGAIN_SECONDS)
         return False
     # Looked at again under the lock: an older run may have been resumed in between. SQLite's one writer is alone.
-    if not (looked and session.vendor() == "sqlite") and not _finds_room(run, clock):
-        return False
-    return options.rate is None or _keeps_rate(run, row, options.rate, clock)
+    if options.rate is None:
+        return (looked and session.vendor() == "sqlite") or _finds_room(run, clock)
+    recent = _recent(row, options.rate, clock.now())
+    room = _finds_room(run, clock, begins=len(recent) < options.rate.limit)
+    return room and _keeps_rate(run, row, options.rate, recent, clock)
 
 
 def _full(run: Run) -> bool:
@@ -66,8 +68,11 @@ def _ancestors(run: Run) -> set[int]:
     return {entry[0] for entry in run.stack}
 
 
-def _finds_room(run: Run, clock: CarriedClock) -> bool:
-    """Whether there is a place, made if need be by what the workflow says of a full lane."""
+def _finds_room(run: Run, clock: CarriedClock, *, begins: bool = True) -> bool:
+    """Whether there is a place, made if need be by what the workflow says of a full lane.
+
+    Nobody under way is ended for a run that may not begin yet: then the answer is True, and its rate keeps it back.
+    """
     if not _full(run):
         return True
     on_limit = run.graph.options.on_limit
@@ -76,7 +81,10 @@ def _finds_room(run: Run, clock: CarriedClock) -> bool:
         journal.write([run], clock.now())
     elif on_limit == "cancel_oldest":
         for _turn in range(_ENDED_AT_ONCE):
-            if not _cancel_oldest(run, clock):
+            oldest = _oldest(run, begun=begins)
+            if oldest is None and not begins:
+                return True
+            if oldest is None or not abort(oldest, clock, Reason.SUPERSEDED, by=run):
                 break
             if not _full(run):
                 return True
@@ -86,12 +94,14 @@ def _finds_room(run: Run, clock: CarriedClock) -> bool:
     return False
 
 
-def _cancel_oldest(run: Run, clock: CarriedClock) -> bool:
-    """Ends who has been in the lane longest; False where somebody holds that row just now."""
+def _oldest(run: Run, *, begun: bool) -> int | None:
+    """Who has been in the lane longest, of those that wait there or, `begun`, of all."""
     lane = run.lane or ""
-    begun = places.started(lane).exclude(pk__in=_ancestors(run)).aggregate(oldest=Min("id"))["oldest"]
-    found = places.first_queued(lane, 1, below=run.id) + ([begun] if begun is not None else [])
-    return bool(found) and abort(min(found), clock, Reason.SUPERSEDED, by=run)
+    found = places.first_queued(lane, 1, below=run.id)
+    if begun:
+        oldest = places.started(lane).exclude(pk__in=_ancestors(run)).aggregate(oldest=Min("id"))["oldest"]
+        found += [oldest] if oldest is not None else []
+    return min(found, default=None)
 
 
 def _park(run: Run, clock: CarriedClock) -> None:
@@ -172,16 +182,24 @@ def _limit(workflow_id: int | None) -> int | None:
     return options.lane_limit if options is not None else 1
 
 
-def _keeps_rate(run: Run, row: Lane, rate: Rate, clock: CarriedClock) -> bool:
+def _recent(row: Lane, rate: Rate, now: datetime) -> list[int]:
+    """The latest starts within the span, in microseconds, no more than may be."""
+    since = _microseconds(now) - rate.seconds * 1_000_000
+    # A start that lies ahead was noted before the clock was set back: it counts, which delays and never doubles.
+    return [at for at in row.starts or [] if at > since][-rate.limit :]
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _keeps_rate(run: Run, row: Lane, rate: Rate, recent: list[int], clock: CarriedClock) -> bool:
     """Whether one more start fits; it is noted then. The first in line is due at the next free moment, the others
     behind it are parked and told one by one."""
     now = clock.now()
-    moment, window = (now - _EPOCH) // timedelta(microseconds=1), rate.seconds * 1_000_000
-    # A start that lies ahead was noted before the clock was set back: it counts, which delays and never doubles.
-    recent = [at for at in row.starts or [] if at > moment - window][-rate.limit :]
     ahead = places.ahead(run.lane or "", run.id, _ancestors(run), rate.limit)
     if rate.limit - len(recent) > ahead.queued:
-        starts = [*recent, moment][-rate.limit :]
+        starts = [*recent, _microseconds(now)][-rate.limit :]
         until = now + timedelta(seconds=rate.seconds)
         Lane.objects.using(session.alias()).filter(pk=row.pk).update(starts=starts, kept_until=until)
         _let(places.first_queued(run.lane or "", max(1, rate.limit - len(starts)), but=run.id))
@@ -190,7 +208,7 @@ def _keeps_rate(run: Run, row: Lane, rate: Rate, clock: CarriedClock) -> bool:
         _park(run, clock)
         return False
     run.parked = Parked.DEFERRED
-    run.deferred_to = _EPOCH + timedelta(microseconds=recent[-rate.limit] + window)
+    run.deferred_to = _EPOCH + timedelta(microseconds=recent[-rate.limit], seconds=rate.seconds)
     journal.write([run], now)
     return False
 
@@ -225,6 +243,9 @@ def tell(run: Run) -> bool:
     free = 1
     if limit is not None:
         free = limit - places.begun(lane, limit)
+        if run.started_at is not None:
+            # Whoever is first may go by another workflow, with more room.
+            free = max(1, free)
     _told, all_free = _let(places.first_queued(lane, free)) if free > 0 else (0, True)
     if run.parent_execution_id is not None:
         # Its siblings share the place of an ancestor, whoever is before them in the line.

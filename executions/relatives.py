@@ -1,5 +1,6 @@
 """What an ended run has to tell (parent, children, lane), one a transaction; engine.md, "Relatives"."""
 
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 
@@ -73,6 +74,20 @@ def _tell_parent(run: Run, clock: CarriedClock) -> Told:
         processor.complete(job, _outcome(run))
     ending.write(parent, clock, run)
     return Told.ALL
+
+
+def give_up_parent(run: Run, clock: CarriedClock, error: str) -> bool:
+    """Ends a parent in ERROR that could not be written when this child's end was told; False where somebody holds it."""
+    claimed = claims.claim_one(run.parent_execution_id or 0)
+    for parent in claimed.runs:
+        if not parent.ended:
+            claims.load_jobs([parent])
+            with suppress(SluiceError):
+                parent.graph = load_graph(parent.workflow_id)
+            text = parent.env.masked(error)
+            parent.end(JobStatus.ERROR, clock.now(), reason=Reason.WRITE_FAILED, error=text)
+            ending.write(parent, clock, run)
+    return bool(claimed.runs)
 
 
 def _is_latest_child(run: Run, job: RunJob) -> bool:

@@ -318,12 +318,14 @@ def _end_in_error(run: Run, error: Exception) -> None:
         claimed = claims.claim_one(run.id, turn=run.turn)
         for again in claimed.runs:
             assert claimed.clock is not None
+            text = run.env.masked(jsonable(f"{type(error).__name__}: {error}"))
             if again.ended:
-                # What it could not tell or delete is tried again later.
-                journal.postpone(again, claimed.clock.now(), CRASH_DELAYS[-1])
+                # What it could not tell or delete is tried again later; a parent that can't be written never could.
+                telling = bool(again.agenda) and again.agenda[0] == ["tell", "parent"]
+                given_up = telling and relatives.give_up_parent(again, claimed.clock, text)
+                journal.postpone(again, claimed.clock.now(), 0 if given_up else CRASH_DELAYS[-1])
                 continue
             again.graph = run.graph
-            text = run.env.masked(jsonable(f"{type(error).__name__}: {error}"))
             if again.status is None:
                 again.status = ExecutionStatus.STARTED
                 again.started_at = claimed.clock.now()

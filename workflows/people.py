@@ -103,7 +103,7 @@ def _filtered(condition: Any) -> list[Model]:
     if filters.is_empty(condition):
         return []
     found = filters.to_q(_users(), condition, path=_FILTER, reach=_reach)
-    return list(_active().filter(found).order_by("pk")[: MOST_PEOPLE + 1])
+    return list(active().filter(found).order_by("pk")[: MOST_PEOPLE + 1])
 
 
 def _known(named: list[Any]) -> Found:
@@ -111,9 +111,9 @@ def _known(named: list[Any]) -> Found:
     model = _users()
     keys = {index: key for index, item in enumerate(named) if (key := _key(item)) is not None}
     names = {index: item.strip() for index, item in enumerate(named) if index not in keys and isinstance(item, str)}
-    by_key = set(_active().filter(pk__in=set(keys.values())).values_list("pk", flat=True)) if keys else set()
+    by_key = set(active().filter(pk__in=set(keys.values())).values_list("pk", flat=True)) if keys else set()
     column = model.USERNAME_FIELD
-    rows = _active().filter(**{f"{column}__in": set(names.values())}).values_list(column, "pk") if names else ()
+    rows = active().filter(**{f"{column}__in": set(names.values())}).values_list(column, "pk") if names else ()
     by_name = dict(rows)
     for index, item in enumerate(named):
         key = keys.get(index, by_name.get(names.get(index)))
@@ -122,6 +122,11 @@ def _known(named: list[Any]) -> Found:
         elif key not in found.ids:
             found.ids.append(key)
     return found
+
+
+def is_key(text: str) -> bool:
+    """Whether a text names a person by key rather than by user name."""
+    return _key(text) is not None
 
 
 def _key(item: Any) -> Any:
@@ -145,7 +150,8 @@ def _users() -> Any:
     return get_user_model()
 
 
-def _active() -> "QuerySet[Any]":
+def active() -> "QuerySet[Any]":
+    """Users who may be asked."""
     rows = _users()._base_manager.using(engine_alias())
     names = {each.name for each in _users()._meta.concrete_fields}
     return rows.filter(is_active=True) if "is_active" in names else rows  # type: ignore[no-any-return]

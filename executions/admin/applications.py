@@ -216,6 +216,7 @@ class ApplicationAdmin(HistoryMixin, ModelAdmin[Application]):
         context = {"opts": Application._meta, "title": title, "parts": parts, "media": media,
                    "answer_title": _("Application")}  # fmt: skip
         if application is not None:
+            reading.hide_errors([application])
             mine = application.user_id == request.user.pk
             may = mine and application.status == ApplicationStatus.SUBMITTED and _may_withdraw(application)
             context |= {

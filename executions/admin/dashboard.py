@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from executions.admin import shown
 from executions.admin.steps import RUN_STYLES
@@ -87,7 +87,7 @@ def _tiles(
     due = sum(queue.runs + queue.calls for queue in queues)
     oldest = min((queue.oldest for queue in queues if queue.oldest), default=None)
     bad = sum(whole.statuses[status] for status in (ExecutionStatus.FAILED, ExecutionStatus.ERROR))
-    yield _("Ended"), _number(whole.number)
+    yield pgettext("count", "Ended"), _number(whole.number)
     yield _("Failed or in error"), f"{100 * bad / whole.number:.1f} %" if whole.number else "-"
     yield _("Half took at most"), _seconds(whole.median)
     yield _("95 of 100 took at most"), _seconds(whole.slow)
@@ -101,7 +101,7 @@ def _tiles(
 def _counts_chart(hours: list[reading.Hour], statuses: list[ExecutionStatus]) -> dict[str, Any]:
     columns = [
         (
-            f"{_hour(hour)}: " + (", ".join(_told(hour, statuses)) or _("nothing")),
+            f"{_hour(hour)}: " + (", ".join(_told(hour, statuses)) or _("none")),
             [(_TONES[status], float(hour.statuses[status])) for status in statuses],
         )
         for hour in hours
@@ -118,7 +118,7 @@ def _durations_chart(hours: list[reading.Hour]) -> dict[str, Any]:
     columns = []
     for hour in hours:
         known = {"half": _seconds(hour.median), "most": _seconds(hour.slow)}
-        text = _("half took at most %(half)s, 95 of 100 at most %(most)s") % known if hour.number else _("nothing")
+        text = _("half took at most %(half)s, 95 of 100 at most %(most)s") % known if hour.number else _("none")
         columns.append((f"{_hour(hour)}: {text}", [("wait", hour.slow or 0.0), ("busy", hour.median or 0.0)]))
     bars, top = charts.nested(columns)
     return {"bars": bars, "top": _seconds(top), "first": _hour(hours[0]), "last": _hour(hours[-1])}

@@ -121,7 +121,7 @@ class ExecutionAdmin(
         self, request: HttpRequest, queryset: QuerySet[Execution], search_term: str
     ) -> tuple[QuerySet[Execution], bool]:
         text = search_term.strip()
-        return (lists.search(queryset, text) if text else queryset), False
+        return (lists.search(queryset, text, request.user) if text else queryset), False
 
     @admin.display(description=gettext_lazy("workflow"))
     def shown_workflow(self, execution: Execution) -> str:

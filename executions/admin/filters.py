@@ -188,7 +188,7 @@ class RunFilter(admin.ListFilter):
 
     @cached_property
     def _keys(self) -> list[str]:
-        return keys_of(self.asked["workflow"][-1])
+        return keys_of(self.asked["workflow"][-1], self.request.user)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
         if not self.asked:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -12,7 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from executions.flow import holds
 from executions.models import Hold
@@ -27,7 +28,7 @@ from workflows.templatetags.sluice import moment
 
 class HoldForm(OperationForm):
     scope = forms.ChoiceField(
-        label=gettext_lazy("What"), choices=[(scope.value, scope.label) for scope in holds.SCOPES]
+        label=pgettext_lazy("hold", "What"), choices=[(scope.value, scope.label) for scope in holds.SCOPES]
     )
     target = forms.CharField(
         label=gettext_lazy("Which"),
@@ -124,7 +125,7 @@ class HoldAdmin(HistoryMixin, OperationAdmin[Hold]):
     def shown_by(self, hold: Hold) -> Any:
         return hold.created_by if hold.created_by_id is not None else None
 
-    @admin.display(description="")
+    @admin.display(description=gettext_lazy("Release"))
     def shown_release(self, hold: Hold) -> str:
         url = reverse("admin:executions_hold_release", args=[hold.pk], current_app=self.admin_site.name)
         return format_html('<a href="{}">{}</a>', url, _("Release"))
@@ -132,7 +133,7 @@ class HoldAdmin(HistoryMixin, OperationAdmin[Hold]):
 
 def add_url(workflow: Workflow, site: str) -> str:
     """The page on which this workflow is held."""
-    return reverse("admin:executions_hold_add", current_app=site) + f"?scope=workflow&target={workflow.key}"
+    return reverse("admin:executions_hold_add", current_app=site) + f"?{urlencode({'scope': 'workflow', 'target': workflow.key})}"
 
 
 def hold_part(workflow: Workflow, user: Any) -> str:

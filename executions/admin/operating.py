@@ -20,6 +20,8 @@ from workflows.models import Workflow
 
 #: Runs that one action of a list takes; the rest is left, and said so.
 MOST = 1_000
+#: Reasons of refusal that are told one by one; each may name its execution.
+_REASONS = 10
 #: Characters of an error that a message shows; the run's page has it whole.
 _TOLD = 300
 
@@ -110,11 +112,15 @@ def tell(request: HttpRequest, done: str, names: Sequence[Any], refused: dict[in
     """One message for what was done, one for each reason of refusal."""
     if names:
         messages.success(request, format_html(done.replace("%s", "{}"), listed(names)))
-    for reason, count in Counter(refused.values()).items():
+    reasons = Counter(refused.values())
+    for reason, count in reasons.most_common(_REASONS):
         which = [pk for pk, why in refused.items() if why == reason]
         shown_ids = listed([f"#{pk}" for pk in which])
         sentence = reason if count == 1 and f"{which[0]}" in reason else f"{shown_ids}: {reason}"
         messages.error(request, _("Refused. %s") % sentence)
+    if others := sum(count for _reason, count in reasons.most_common()[_REASONS:]):
+        sentence = ngettext("%d more was refused likewise.", "%d more were refused likewise.", others)
+        messages.error(request, sentence % others)
     if left:
         messages.warning(request, _("Only the first %d were taken; do it again for the rest.") % MOST)
 

@@ -229,6 +229,7 @@ class TaskAdmin(HistoryMixin, ModelAdmin[Task]):
             "data": [_datum(path, value) for path, value in seen.data],
             "parts": parts,
             "answer_title": _("Your answer"),
+            "no_button": task.type == TaskType.MANUAL and seen.open and not any(form.actions for form in seen.forms),
             "answers": [] if parts else list(_answers(seen)),
             "tools": [
                 *self._tools(request, seen),

@@ -50,6 +50,7 @@ class ApplicationSerializer(RecordSerializer[Application]):
         "data": ("data", "user", "execution"),
         "row": ("snapshot", "workflow", "object_id", "user", "execution"),
         "records": ("execution", "user"),
+        "error": ("error", "execution"),
     }
     described = APPLICATION_PARTS
 
@@ -139,6 +140,7 @@ class ApplicationViewSet(RecordViewSet[Application]):
         return reading.readable(self.request.user)
 
     def decorate(self, records: Sequence[Application], names: Collection[str]) -> None:
+        reading.hide_errors(records)
         wanted = "workflow_title" in names
         self.titles = reading.titles(records) if wanted else {}
 

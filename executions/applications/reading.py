@@ -1,6 +1,6 @@
 """Which applications one may see and begin, and what is known of one."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from executions.applications import rows
 from executions.inbox import approving
-from executions.masking import hide_tasks, mask_of
+from executions.masking import hide_tasks, mask_of, masks_of
 from executions.models import Application, Execution, Task, TaskType
 from executions.store import session
 from workflows import people
@@ -121,6 +121,15 @@ def shown(application: Application, *, by: Any) -> Any:
         # Its model is gone; what was noted of the row is not.
         pass
     return masked(application, found, by=by)
+
+
+def hide_errors(applications: Sequence[Application]) -> None:
+    """Masks these loaded rows: why one failed may repeat anything of its run, also what its person never wrote."""
+    failed = [each for each in applications if each.__dict__.get("error") and each.execution_id is not None]
+    masks = masks_of({each.execution_id for each in failed if each.execution_id is not None})
+    for each in failed:
+        if each.execution_id in masks:
+            each.error = masks[each.execution_id].masked(each.error)
 
 
 def masked(application: Application, data: Any, *, by: Any) -> Any:

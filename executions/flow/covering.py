@@ -40,17 +40,17 @@ def active(runs: Iterable[Run]) -> Holds:
     rows = Hold.objects.using(alias()).filter(active=True).values_list("scope", "target")
     queued = [run.id for run in runs if run.status is None]
     asked = Execution.objects.using(alias()).filter(Q(manually=True) | Q(rerun_of__isnull=False), pk__in=queued)
-    return of(list(rows), list(asked.values_list("id", "manually")))
+    return of(list(rows), list(asked.values_list("id", "rerun_of_id")))
 
 
-def of(rows: Sequence[tuple[str, str]], asked: Sequence[tuple[int, bool | None]] = ()) -> Holds:
-    """From (scope, target) of each; `asked` are the runs that people asked for, and whether they began them by hand."""
+def of(rows: Sequence[tuple[str, str]], asked: Sequence[tuple[int, int | None]] = ()) -> Holds:
+    """From (scope, target) of each; `asked` are the runs that people asked for, and which ones those run again."""
     targets = {scope: frozenset(target for each, target in rows if each == scope) for scope in Hold.Scope.values}
     return Holds(
         everything=bool(targets[Hold.Scope.ALL]),
         queues=targets[Hold.Scope.QUEUE],
         keys=targets[Hold.Scope.WORKFLOW],
         disabled=targets[Hold.Scope.DISABLED],
-        by_hand=frozenset(pk for pk, manually in asked if manually),
-        reruns=frozenset(pk for pk, manually in asked if not manually),
+        by_hand=frozenset(pk for pk, again in asked if again is None),
+        reruns=frozenset(pk for pk, again in asked if again is not None),
     )

@@ -100,6 +100,7 @@ def show(task: Task, by: Any, known: Around | None = None) -> Shown:
             # As it stands now goes before as it was.
             shown.data = list({**dict(shown.data), **dict(about)}.items())
             if is_open(task, execution) and task.user_id == by.pk:
+                shown.open = True
                 shown.forms = forms
                 turn = any(form.actions for form in forms)
                 # Whose turn it is not may still hand it over, but not decide.

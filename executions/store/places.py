@@ -9,8 +9,12 @@ from executions.models import Execution
 from executions.statuses import ExecutionStatus
 from executions.store.session import alias, connection
 
-#: Whoever is kept back by people is passed over, and joins again when let go.
-_IN_LINE = "paused_at IS NULL AND (parked IS NULL OR parked IN ('lane', 'deferred'))"
+#: Whoever is kept back by people is passed over, and joins again when let go; so is an event that a debounce keeps
+#: back, until a worker first looks at it.
+_IN_LINE = (
+    "paused_at IS NULL AND (parked IS NULL OR parked = 'lane'"
+    " OR (parked = 'deferred' AND (debounce_key IS NULL OR turn > 0)))"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,6 +270,55 @@ def test_a_frozen_version_offers_revise_first(page, axe):
     page.locator(".sluice-add").first.wait_for()
 
 
+def test_a_task_gets_its_people_its_form_and_its_buttons_by_mouse_and_by_keys(page, axe, shoot):
+    person(username="ann", first_name="Ann", last_name="Ash")
+    workflow = order_workflow()
+    page.goto(address(workflow))
+    add(page, "At the start")
+    page.get_by_role("searchbox", name="Search").fill("task for people")
+    page.keyboard.press("Enter")
+    control(page, "Title:").fill("Look at it")
+    page.get_by_role("button", name="+ Person").click()
+    who = control(page, "Assignees 1")
+    who.press_sequentially("an")
+    page.locator("datalist option[value=ann]").wait_for(state="attached")
+    assert page.locator("datalist option").all_text_contents() == ["Ann Ash"]
+    page.keyboard.type("n")
+    # And one that a template names, by keys.
+    page.get_by_role("button", name="+ Person").focus()
+    press(page, "Enter")
+    page.locator("[name='config.assignees.1']:focus").wait_for()
+    page.keyboard.type("{{context.data.id")
+    offered(page).first.wait_for()
+    press(page, "Enter")
+    page.get_by_role("button", name="+ Forms").click()
+    form = page.get_by_role("group", name="Forms: form", exact=True)
+    form.get_by_label("Key").fill("check")
+    form.get_by_role("button", name="+ Fields").click()
+    fields = page.get_by_role("group", name="Fields: 1", exact=True)
+    page.locator("[name='config.forms.0.schema.0.name']:focus").wait_for()
+    page.keyboard.type("why not")
+    fields.get_by_label("Type").select_option(label="several lines of text")
+    fields.get_by_label("Required").check()
+    page.get_by_role("button", name="+ Buttons").click()
+    page.locator("[name='config.forms.0.actions.0.key']").fill("ok")
+    assert axe(page) == []
+    page.get_by_role("button", name="Add node").click()
+    wrong = page.locator("[name='config.forms.0.schema.0.name']")
+    page.locator("[name='config.forms.0.schema.0.name'][aria-invalid]").wait_for()
+    assert axe(page) == []
+    wrong.fill("why")
+    shoot(page, "people")
+    page.get_by_role("button", name="Add node").click()
+    done(page, "Added node “Look at it”.")
+    assert Node.objects.get().config == {
+        "assignees": ["ann", "{{$context.data.id}}"],
+        "forms": {
+            "check": {"schema": [{"name": "why", "type": "text", "required": True}], "actions": [{"key": "ok"}]},
+        },
+    }
+
+
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>{{7*7}}'
 
 

@@ -57,6 +57,14 @@ def test_rows_that_point_to_it():
     assert (row["lines"][0]["product"]["name"], row["customer"]["name"]) == ("Tea", "Ann")
 
 
+def test_each_workflow_is_shown_what_it_asks_for_alone():
+    wide, narrow = on("shop.Order", appends=["lines", "customer"]), on("shop.Order", condition={"lines.quantity": 2})
+    with transaction.atomic():
+        ordered(2)
+    assert {"lines", "customer"} <= rows(wide)[0].keys()
+    assert not {"lines", "customer"} & rows(narrow)[0].keys()
+
+
 def test_rows_written_in_bulk_after_it():
     on("shop.Order", mode=1, appends=["lines"])
     with transaction.atomic():

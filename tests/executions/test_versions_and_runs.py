@@ -127,7 +127,7 @@ def test_a_version_that_goes_leaves_its_count_with_the_key():
     assert Execution.objects.filter(workflow_id=first.pk).exists()
 
 
-def test_runs_of_a_version_that_was_disabled_meanwhile_begin_and_go_on():
+def test_runs_of_a_version_that_was_disabled_meanwhile_go_on_and_begin_once_it_is_enabled():
     workflow = build([HOUR, TOLD])
     waiting = start(workflow, {})
     drain()
@@ -136,9 +136,12 @@ def test_runs_of_a_version_that_was_disabled_meanwhile_begin_and_go_on():
     drain()
     # The hour is over.
     Job.objects.update(due_at=Now())
-    Execution.objects.update(due_at=Now())
+    Execution.objects.filter(pk=waiting.pk).update(due_at=Now())
     drain()
-    assert dict(Execution.objects.values_list("pk", "status")) == {waiting.pk: 1, queued.pk: 1}
+    assert dict(Execution.objects.values_list("pk", "status")) == {waiting.pk: 1, queued.pk: None}
+    versions.enable(workflow)
+    drain()
+    assert dict(Execution.objects.values_list("pk", "status")) == {waiting.pk: 1, queued.pk: 0}
 
 
 @pytest.mark.parametrize("columns", [{"time_zone": "Mars/Olympus"}, None], ids=["unreadable", "deleted"])

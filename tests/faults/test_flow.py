@@ -321,6 +321,57 @@ def test_who_was_debounced_and_paused_goes_on_when_resumed(work):
     assert state(one) == DONE
 
 
+def test_nobody_under_way_is_cancelled_for_one_that_may_not_start_yet(work):
+    workflow = flow(concurrency={"limit": 1, "onLimit": "cancel_oldest"}, rate={"limit": 1, "seconds": 60})
+    runs = [start(workflow, {}) for _ in range(3)]
+    work()
+    assert [state(each) for each in runs] == [STARTED, SUPERSEDED, DEFERRED]
+    passed(61)
+    work()
+    assert [state(each) for each in runs] == [SUPERSEDED, SUPERSEDED, STARTED]
+
+
+@pytest.mark.parametrize("on_limit", ["queue", "cancel_oldest", "drop_newest"])
+def test_an_event_that_still_waits_is_not_in_line(work, on_limit):
+    """Its lane is free meanwhile: for runs by hand, and for those of other workflows."""
+    workflow = flow(debounce={"seconds": 300}, concurrency={"limit": 1, "key": "a", "onLimit": on_limit})
+    event = start(workflow, {})
+    other = start(flow([], lane="a"), {})
+    work()
+    assert [state(event), state(other)] == [DEFERRED, DONE]
+    by_hand = run_now(workflow, {})
+    assert [state(event), state(by_hand)] == [DEFERRED, STARTED]
+    complete(by_hand)
+    due(event)
+    work()
+    assert [state(by_hand), state(event)] == [DONE, STARTED]
+
+
+def test_an_event_whose_time_came_waits_its_turn_by_age(work):
+    workflow = flow(debounce={"seconds": 300, "key": "{{$context}}"}, rate={"limit": 1, "seconds": 60, "key": "a"})
+    events = [start(workflow, number) for number in range(2)]
+    begun = start(flow([], rate={"limit": 1, "seconds": 60, "key": "a"}), {})
+    work()
+    assert [state(begun), *map(state, events)] == [DONE, DEFERRED, DEFERRED]
+    due(*events)
+    work()
+    later = start(flow([], rate={"limit": 1, "seconds": 60, "key": "a"}), {})
+    work()
+    assert [*map(state, events), state(later)] == [DEFERRED, PARKED, PARKED]
+    assert clock.repair_lanes() == 0
+
+
+def test_who_ends_tells_those_whose_own_limit_leaves_room(work):
+    """Workflows that share a lane each go by their own limit."""
+    narrow, wide = flow(lane="a"), flow(concurrency={"limit": 3, "key": "a"})
+    runs = [start(narrow, {}), *[start(wide, {}) for _ in range(3)]]
+    work()
+    assert [state(each) for each in runs] == [STARTED, STARTED, STARTED, PARKED]
+    complete(runs[0])
+    work()
+    assert [state(each) for each in runs] == [DONE, STARTED, STARTED, STARTED]
+
+
 def test_a_child_in_the_lane_of_its_parent_waits_for_nobody_outside(work):
     """Who is older in the line waits for the parent, and the parent for its child."""
     workflow = flow(lane="a")

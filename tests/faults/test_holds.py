@@ -1,9 +1,10 @@
 """What is held does not start, what is let go does, and what a disabled workflow left queued waits for it."""
 
 import threading
+import time
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from executions import clock, operations
@@ -13,6 +14,7 @@ from executions.flow import holds
 from executions.models import Execution, Hold, Job
 from executions.store import claims, session
 from tests.building import build
+from tests.executions.stores import elsewhere
 from workflows import versions
 from workflows.errors import Invalid, NotFound, Refused
 from workflows.models import HistoryEntry
@@ -64,6 +66,18 @@ def test_what_a_person_starts_by_hand_is_not_held(work):
     workflow = build([])
     holds.hold("all")
     assert state(run_now(workflow, {})) == DONE
+
+
+def test_a_rerun_of_what_a_person_started_by_hand_is_held_as_any_other(work):
+    workflow = build([("output", {"value": 1})])
+    source = run_now(workflow, {})
+    held = holds.hold("workflow", workflow.key)
+    again = operations.rerun(source.pk)
+    work()
+    assert state(again) == HELD
+    holds.release(held.pk)
+    work()
+    assert state(again) == DONE
 
 
 @pytest.mark.parametrize(("scope", "kept"), [("all", False), ("queue", True), ("workflow", True)])
@@ -314,3 +328,22 @@ def test_the_tick_finds_holds_by_their_index():
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {holds.due_sql(connection.vendor)}", [])
         assert not cursor.fetchone()[0]
+
+
+@pytest.mark.postgres
+@pytest.mark.mariadb
+def test_the_tick_waits_for_no_release_that_is_not_committed_yet(work):
+    """Whoever keeps a transaction open must not keep every other timer from ticking. SQLite has one writer anyway."""
+    workflow = build([])
+    one, other = holds.hold("workflow", workflow.key), holds.hold("queue", "elsewhere")
+    run = start(workflow, {})
+    work()
+    holds.release(other.pk)
+    Hold.objects.update(due_at=Now())
+    with transaction.atomic():
+        holds.release(one.pk)
+        began = time.monotonic()
+        elsewhere(lambda: holds.settle_due(seconds=0.01))
+        assert time.monotonic() - began < 1.5
+    work()
+    assert state(run) == DONE

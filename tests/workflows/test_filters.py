@@ -55,6 +55,8 @@ def names(model, filter, **options):
         ({"number": None}, "o4"),
         ({"number": [1, 3]}, "o1 o3"),
         ({"number": "2"}, "o2"),
+        ({"number": {"$gt": ""}}, ""),
+        ({"shipped_at": {"$lte": ""}}, ""),
         ({"number": {"$eq": 1.5}}, ""),
         ({"number": {"$eq": [1, 2]}}, "o1 o2"),
         ({"number": {"$ne": 1}}, "o2 o3 o4"),

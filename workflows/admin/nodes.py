@@ -20,6 +20,7 @@ from workflows import editing, undoing
 from workflows.admin import schemas
 from workflows.admin.base import OperationAdmin, form_page, live, require, shown_json
 from workflows.admin.canvas import panel, seen
+from workflows.admin.choosing import PeopleMixin
 from workflows.admin.forms import pretty
 from workflows.admin.history import HistoryMixin
 from workflows.admin.nodeforms import NO_PLACE, DeleteBranchForm, DeleteNodeForm, NewNodeForm, NodeForm, PlaceForm
@@ -39,7 +40,7 @@ _READ = ("title", "shown_config", "shown_policy")
 _DEEPEST = 20
 
 
-class NodeAdmin(TryMixin, HistoryMixin, OperationAdmin[Node]):
+class NodeAdmin(PeopleMixin, TryMixin, HistoryMixin, OperationAdmin[Node]):
     form = NodeForm
     list_display = ["id", "shown_title", "type", "key", "workflow_link"]
     list_display_links = ["id", "shown_title"]
@@ -180,7 +181,8 @@ class NodeAdmin(TryMixin, HistoryMixin, OperationAdmin[Node]):
                 edit.what = _("Added node “%s”.") % node
             return self._done(request, workflow, edit.what, node)
 
-        place = tree.parse_place(form["place"].value()) if form["place"].value() != NO_PLACE else None
+        chosen = form["place"].value()
+        place = tree.parse_place(chosen) if chosen in dict(places) and chosen != NO_PLACE else None
         known = _variables(workflow, place["upstream"], place["branch_index"]) if place else []
         return self._page(
             request, workflow, _("Add a node: %s") % kind.title, form, run, _("Add node"), variables=known,

@@ -29,6 +29,7 @@ class ChooseForm(forms.Form):
     values = JsonField(
         label=gettext_lazy("Values"),
         required=False,
+        initial=dict,
         help_text=gettext_lazy("What it is to find in the row instead of what stands there, as a JSON object."),
     )
 

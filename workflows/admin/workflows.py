@@ -38,6 +38,7 @@ from workflows.admin.transfer import TransferMixin
 from workflows.admin.versions import VersionsMixin
 from workflows.errors import SluiceError
 from workflows.models import HistoryEntry, HistoryQuerySet, Workflow
+from workflows.problems import problems_of_version
 from workflows.templatetags.sluice import moment
 from workflows.triggers import triggers
 from workflows.visibility import visible
@@ -274,7 +275,12 @@ class WorkflowAdmin(CanvasMixin, VersionsMixin, TransferMixin, HistoryMixin, Ope
         return reverse("admin:workflows_workflow_change", args=[pk], current_app=self.admin_site.name)
 
     def enable_page(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._button(request, pk, "workflows.change_workflow", versions.enable, _("Enabled “%s”."))
+        def enable(workflow: Workflow, *, by: Any) -> Workflow:
+            enabled = versions.enable(workflow, by=by)
+            _warn(request, enabled)
+            return enabled
+
+        return self._button(request, pk, "workflows.change_workflow", enable, _("Enabled “%s”."))
 
     def disable_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self._button(request, pk, "workflows.change_workflow", versions.disable, _("Disabled “%s”."))
@@ -351,6 +357,15 @@ _RECORD = ("key", "version", "shown_current", "shown_frozen", "shown_created", "
 _TOLD = 300
 #: The newest versions listed on a page.
 _VERSIONS = 20
+
+
+def _warn(request: HttpRequest, workflow: Workflow) -> None:
+    """Tells what stands in nobody's way but may not be meant, such as a task that nobody can answer."""
+    found = [each for each in problems_of_version(workflow, by=request.user) if each.severity == "warning"][:_WARNINGS]
+    titles = dict(workflow.nodes.values_list("key", "title")) if found else {}
+    for problem in found:
+        where = titles.get(problem.node or "") or problem.field
+        messages.warning(request, f"“{where}”: {problem.message}")
 
 
 def enabled_badge(workflow: Workflow) -> str:

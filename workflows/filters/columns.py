@@ -99,7 +99,9 @@ class Column:
         """The comparison; a column of whole numbers is compared with 1.5, and any with 1e99, as numbers are."""
         number = _number(raw) if self.is_a(IntegerField, DecimalField) else None
         if number is None or _holds(self.field, number):
-            return self.at(lookup, self.value(raw))
+            value = self.value(raw)
+            # An empty text is no number and no moment: nothing is above or below it.
+            return NEVER if value is None and lookup != "exact" else self.at(lookup, value)
         if lookup == "exact":
             return NEVER
         step, most = _scale(self.field)

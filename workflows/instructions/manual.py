@@ -64,7 +64,7 @@ class Form(NodeConfig):
     type: Literal["custom", "create", "update"] = "custom"
     title: str = ""
     #: JSON Schema, or a list of fields (`workflows.formfields`); of a row the names of its fields.
-    fields: Any = Field(default=None, alias="schema")
+    fields: Any = Field(default=None, alias="schema", json_schema_extra={"x-editor": "fields"})
     collection: str = ""
     data_source: str | None = None
     filter: Any = None

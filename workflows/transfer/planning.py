@@ -9,18 +9,20 @@ from typing import Any
 from django.db import router, transaction
 from django.db.models import TextChoices
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from workflows.comparison import Comparison, compare_rows
 from workflows.conf import conf
 from workflows.env import env_names
 from workflows.errors import Invalid
-from workflows.models import Node, Secret, Workflow, default_options
+from workflows.models import HistoryEntry, Node, Secret, Workflow, default_options
 from workflows.problems import Draft, drafted
 from workflows.transfer.readers import Definition, Finding
 from workflows.triggers import triggers
-from workflows.visibility import may_see
+from workflows.visibility import may_see, narrowed
 
+#: What is told of one definition, errors and the rest each: a file may hold as many faults as it has room for.
+_MOST_TOLD = 200
 #: What no key may hold: lists of keys are written with commas, addresses with slashes.
 _NEVER_IN_KEYS = frozenset(",/\\")
 
@@ -209,19 +211,27 @@ def _item(definition: Definition, versions: Sequence[Workflow], enable: bool, by
         enable=listens and state is not State.UNCHANGED,
         columns=columns,
         nodes=nodes,
-        warnings=[_placed(definition, found) for found in (*definition.faults, *findings)],
+        warnings=_told(definition, (*definition.faults, *findings)),
     )
 
 
 def _refused(definition: Definition, known: Workflow | None, findings: Sequence[Finding]) -> Item:
-    told = [_placed(definition, found) for found in (*definition.faults, *findings)]
+    found = (*definition.faults, *findings)
     return Item(
         definition,
         State.REFUSED,
         known=known,
-        errors=[each for each in told if each.fatal],
-        warnings=[each for each in told if not each.fatal],
+        errors=_told(definition, [each for each in found if each.fatal]),
+        warnings=_told(definition, [each for each in found if not each.fatal]),
     )
+
+
+def _told(definition: Definition, findings: Sequence[Finding]) -> list[Finding]:
+    told = [_placed(definition, found) for found in findings[:_MOST_TOLD]]
+    if (left := len(findings) - _MOST_TOLD) > 0:
+        sentence = ngettext("… and %d more like these.", "… and %d more like these.", left) % left
+        told.append(Finding(definition.place, sentence, fatal=False))
+    return told
 
 
 def _placed(definition: Definition, found: Finding) -> Finding:
@@ -280,7 +290,7 @@ def _of_key(definition: Definition, known: Workflow | None, by: Any) -> Iterator
         return
     if len(key) > 64 or _NEVER_IN_KEYS & {*key} or not key.isprintable():
         yield Finding("key", _("A key has at most 64 characters, and no comma or slash; choose another."))
-    elif known is not None and by is not None and not may_see(known, by):
+    elif by is not None and (not may_see(known, by) if known is not None else _was_hidden(key, by)):
         yield Finding("key", _("Another workflow has the key %s; choose another.") % key)
     elif known is not None and known.type != definition.columns.get("type"):
         yield Finding(
@@ -288,6 +298,11 @@ def _of_key(definition: Definition, known: Workflow | None, by: Any) -> Iterator
             _("The workflow %(key)s is of type %(type)s here, and versions share it; give this one another key.")
             % {"key": key, "type": known.type},
         )
+
+
+def _was_hidden(key: str, by: Any) -> bool:
+    """Whether it was a deleted workflow's, whose runs and history nobody but superusers sees: not by its key either."""
+    return narrowed(by) and HistoryEntry.objects.filter(workflow_key=key).exists()
 
 
 def _of_name(columns: Mapping[str, Any], definition: Definition, twice: set[str]) -> Iterator[Finding]:

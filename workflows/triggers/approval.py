@@ -32,7 +32,7 @@ class StartForm(NodeConfig):
 
     title: str = ""
     #: The names of the model's fields that are asked for; null is all that people may edit.
-    fields: Any = Field(default=None, alias="schema")
+    fields: Any = Field(default=None, alias="schema", json_schema_extra={"x-editor": "fields"})
     #: Whether what is filled in may be kept without being submitted.
     draft: bool = True
     #: Whether it may be taken back, until the first approver has decided.

@@ -289,7 +289,8 @@ def _tell(written: list[_Written], using: str) -> None:
     for each in written:
         found = related[each.event.listener.workflow_id].get(each.key)
         if found is not None:
-            each.event.context["data"] |= found
+            # Its columns may be shared with the others who were shown this row.
+            each.event.context["data"] = {**each.event.context["data"], **found}
             first.setdefault(each.origin, each.surroundings)
             events[each.origin].append(each.event)
     for origin, those in events.items():

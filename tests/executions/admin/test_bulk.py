@@ -4,9 +4,11 @@ import re
 from typing import Any
 
 import pytest
+from django.db.models import Q
 
 from executions import bulk
 from executions.models import BulkOperation, Execution
+from tests.building import build
 from tests.executions.rows import run
 from tests.pages import words
 from tests.people import person
@@ -82,6 +84,23 @@ def test_the_filter_is_handed_on_as_the_api_takes_it(pages: Any, action: str, qu
     act(page, f"{action}_selected", query, confirmed="yes")
     operation = BulkOperation.objects.get()
     assert (operation.action, operation.filter, operation.total) == (action, where, 3)
+
+
+def only_shown(user: Any) -> Q:
+    return Q(title__startswith="Shown")
+
+
+def test_a_filter_by_title_tells_no_key_of_what_is_hidden(pages: Any, settings: Any) -> None:
+    settings.SLUICE = {"VISIBLE": f"{__name__}.only_shown"}
+    shown = build([], title="Shown plans", key="seen-key")
+    build([], title="Hidden plans", key="hidden-key")
+    for _each in range(3):
+        run(shown)
+    page = pages(*MAY)
+    act(page, "delete_selected", "?workflow=plans")
+    text = words(page.answer.content.decode())
+    assert "seen-key" in text
+    assert "hidden-key" not in text
 
 
 def test_what_one_request_takes_is_done_at_once(pages: Any) -> None:

@@ -147,6 +147,13 @@ def test_cancel_does_what_it_can_and_tells_the_rest(pages):
     assert list(Execution.objects.order_by("pk").values_list("status", flat=True)) == [-3, -3, 1]
 
 
+def test_of_many_reasons_the_first_are_told_and_the_rest_counted(pages):
+    rows = [run(build([SUM])) for _ in range(12)]
+    messages = act(pages(), "cancel_selected", *rows, confirmed="yes")
+    assert len(messages) == 11
+    assert messages[-1] == "2 more were refused likewise."
+
+
 def test_cancel_counts_first_and_asks(pages):
     first, second, ended = waiting(), run(status=None), run(build([SUM]))
     page = pages()

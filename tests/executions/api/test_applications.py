@@ -5,10 +5,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from config.shop.models import Customer
-from executions.models import Application, Execution
+from executions.models import Application, ApplicationStatus, Execution
 from executions.testing import drain
 from tests.api import Api
 from tests.executions.applications.applying import approval, decide, person, taking
+from tests.executions.dialects.clients import NocoBase
+from tests.pages import Pages
+from workflows.models import Workflow
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
 
@@ -122,3 +125,22 @@ def test_a_list_costs_the_same_however_many_there_are(ann):
             api("GET", "approvals/")
         counts.append(len(queries))
     assert counts[1] == counts[2]
+
+
+def test_why_one_failed_is_masked(ann, bob):
+    workflow = taking(approval("bob"), form=FORM)
+    Workflow.objects.update(options={"sensitive": ["$context.data.name"]})
+    made = Api(ann)("POST", "approvals/", {"workflow": workflow.key, "data": {"name": "Tea-4711"}}, status=201)
+    Application.objects.update(status=ApplicationStatus.FAILED, error="Refused: Tea-4711.")
+    viewer, ours = person("val", "executions.view_application"), f"approvals/{made['id']}/"
+    assert Api(viewer)("GET", ours)["error"] == "Refused: ******."
+    assert Api(viewer)("GET", f"{ours}?fields=error") == {"error": "Refused: ******."}
+    [row] = Api(viewer)("GET", "approvals/?everybody=true")["results"]
+    assert row["error"] == "Refused: ******."
+    viewer.is_staff = True
+    viewer.save()
+    page = Pages(viewer).get("executions_application_change", made["id"])
+    assert "Refused: ******." in page
+    assert "Tea-4711" not in page
+    [told] = NocoBase(viewer).get("approvals:get", filterByTk=made["id"], fields="error").values()
+    assert told == "Refused: ******."

@@ -1,6 +1,7 @@
 """Applications, from the form to the row (spec nocobase-engine 4.7)."""
 
 import pytest
+from django.db.models.functions import Now
 from django.db.models.signals import post_save
 
 from config.shop.models import Customer, Order, Product
@@ -345,6 +346,24 @@ def test_a_workflow_that_is_disabled_or_of_another_kind(ann):
         starting.create(taking(form=FORM, enabled=False).key, {"name": "x"}, by=ann)
     with pytest.raises(NotFound):
         starting.create(build([], type="manual").key, {"name": "x"}, by=ann)
+
+
+def test_a_row_that_can_not_be_written_when_a_child_ends_fails_the_run(ann):
+    """The worker that tells the parent of its child meets the refusal, not a segment of the parent's own."""
+    build([RESULT], name="asked")
+    workflow = taking(("subflow", {"workflow": "asked", "values": {}}), collection="shop.Product", timing="before",
+                      form={"schema": ["name", "price", "number"]})  # fmt: skip
+    application = starting.create(workflow.key, {"name": "b", "price": "1", "number": 8}, by=ann)
+    Product.objects.create(name="c", price=1, number=8)
+    drain()
+    application, run = fresh(application), run_of(application)
+    assert (application.status, run.status, run.reason) == (S.FAILED, -2, "write_failed")
+    assert "number" in application.error.lower()
+    child = Execution.objects.get(parent_execution=run)
+    Execution.objects.filter(pk=child.pk).update(due_at=Now())
+    drain()
+    child.refresh_from_db()
+    assert (child.status, child.agenda, child.due_at) == (1, None, None)
 
 
 @pytest.mark.parametrize("application_id", [0, -1, True, None, "1", 2**63, 4711])

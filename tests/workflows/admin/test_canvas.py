@@ -228,3 +228,12 @@ def test_a_triggers_form_saves_what_its_controls_say(pages):
     }  # fmt: skip
     page.post("workflows_workflow_change", workflow.pk, **sent)
     assert Workflow.objects.get().config == {"collection": "shop.Order", "mode": 2, "changed": ["total"]}
+
+
+@pytest.mark.parametrize("place", ["abc", "1:x", "1:1:1", "\u00b2", "9" * 30, "-"])
+def test_a_place_that_is_none_is_told(pages, place):
+    workflow = spare()
+    answer = Live(pages().http, workflow).ask("post", ADD, workflow.pk, query="?type=t-plain", title="x", place=place)
+    assert answer.status_code == 200
+    assert 'class="errorlist' in answer.content.decode()
+    assert not Node.objects.filter(workflow=workflow).exists()

@@ -183,6 +183,8 @@ def test_run_workflow_for_one_row(on, order):  # noqa: F811
     shown = words(page.get("shop_order_run_workflow", order.pk))
     assert "Check the order" in shown
     assert "Not for orders" not in shown
+    # What stands in the form is taken as it stands.
+    assert "Values: What it is to find in the row instead of what stands there, as a JSON object. {}" in shown
     told = page.post(
         "shop_order_run_workflow", order.pk, confirmed="yes", workflow=workflow.key, values='{"note": "said"}'
     )

@@ -102,6 +102,26 @@ STORED = [
     ("update", {"collection": "shop.Order", "params": {"values": {"cleared": True}, "filter": {"id": {"$eq": 1}}}}),
     ("request", {"url": "https://x", "method": "GET", "headers": [{"name": "a", "value": "1"}], "timeout": 10}),
     ("manual", {"assignees": [1, "{{$context.who}}"], "forms": {"f": {"title": "A form"}}}),
+    ("manual", {"assignees": None}),
+    ("manual", {"assignees": []}),
+    ("manual", {"assignees": "{{$context.who}}"}),
+    ("manual", {"assignees": 7}),
+    ("manual", {"assignees": ["7", "ann", {"id": 3}, [1, 2], {"filter": {"is_staff": {"$eq": True}}}]}),
+    ("manual", {"assignees": {"filter": {}}}),
+    ("manual", {"assignees": [{"filter": "{{$context.filter}}"}, {"filter": {"$and": [{"$or": [{"id": 9}]}]}}]}),
+    ("cc", {"users": ["a\nb", True], "schema": {"x": 1}}),
+    ("approval", {"assignees": [1], "form": {"type": "update", "schema": ["note", "cleared"]}, "delegate": True,
+        "addSigners": [{"filter": {"id": {"$eq": 1}}}]}),
+    ("manual", {"forms": {"a.b": {"schema": []}, "": {"schema": None}, "c": {}, "2": {"schema": "{{$context.x}}"}}}),
+    ("manual", {"forms": {"f": {"schema": ["a", {"name": "b"}, {"name": "c", "type": "integer", "minimum": 1,
+        "required": True, "title": "C", "enum": [1, "2"]}, {"name": "d", "required": False, "type": "array"}]}}}),
+    ("manual", {"forms": {"f": {"schema": [1, "a"]}, "g": {"schema": [["a"]]}, "h": 5}}),
+    ("manual", {"forms": {"f": {"actions": [{"key": "ok", "status": -5, "values": {"a": 1}}, {"key": "no", "own": 2}],
+        "schema": {"type": "object", "title": "T", "required": ["b"], "properties": {
+            "a": {"type": "string", "format": "date"}, "b": {"type": "integer", "description": "x"}}}}}}),
+    ("manual", {"forms": {"f": {"schema": {"properties": {"a": {"type": ["integer", "null"]}}}}}}),
+    ("manual", {"forms": {"f": {"schema": {"properties": {"a": {"type": "string"}}, "required": ["gone"]}}}}),
+    ("manual", {"forms": {"f": {"schema": {"properties": {"a": {"name": "other"}}, "x-component": "Page"}}}}),
 ]  # fmt: skip
 
 
@@ -153,6 +173,26 @@ def test_the_demos_nodes_read_back_as_they_were(make):
         ("condition", {}, {"_do": "add:config.calculation"},
          {"calculation": {"group": {"type": "and", "calculations": [
              {"calculator": "equal", "operands": [None, None]}]}}}),
+        ("manual", {}, {"_do": "add:config.assignees"}, {"assignees": [None]}),
+        ("manual", {"assignees": [None]}, {"config.assignees.0": "ann"}, {"assignees": ["ann"]}),
+        ("manual", {"assignees": [1, 2, 3]}, {"_do": "remove:config.assignees.1"}, {"assignees": [1, 3]}),
+        ("manual", {"assignees": 1}, {"_do": "add-filter:config.assignees"}, {"assignees": [1, {"filter": {}}]}),
+        ("manual", {"assignees": {"filter": {}}},
+         {"_do": "add:config.assignees.0", "config.assignees.0.$new": "username"},
+         {"assignees": {"filter": {"username": {"$eq": None}}}}),
+        ("manual", {}, {"_do": "add:config.forms"}, {"forms": {"form": {}}}),
+        ("manual", {"forms": {"form": {}}}, {"_do": "add:config.forms"}, {"forms": {"form": {}, "form2": {}}}),
+        ("manual", {"forms": {"a": {}, "b": {}}}, {"config.forms.1.$key": "a"}, {"forms": {"a": {}, "a2": {}}}),
+        ("manual", {"forms": {"a": {}, "b": {}}}, {"_do": "remove:config.forms.0"}, {"forms": {"b": {}}}),
+        ("manual", {"forms": {"a": {}}}, {"_do": "add:config.forms.0.schema"}, {"forms": {"a": {"schema": [{}]}}}),
+        ("manual", {"forms": {"a": {"schema": [{}]}}}, {"config.forms.0.schema.0.name": "why"},
+         {"forms": {"a": {"schema": ["why"]}}}),
+        ("manual", {"forms": {"a": {"schema": ["why"]}}},
+         {"config.forms.0.schema.0.type": '"text"', "config.forms.0.schema.0.required": "on"},
+         {"forms": {"a": {"schema": [{"name": "why", "type": "text", "required": True}]}}}),
+        ("manual", {"forms": {"a": {"schema": {"properties": {"x": {"type": "string"}, "y": {}}}}}},
+         {"config.forms.0.schema.0.name": "y", "config.forms.0.schema.1.required": "on"},
+         {"forms": {"a": {"schema": {"properties": {"y": {"type": "string"}, "y2": {}}, "required": ["y2"]}}}}),
     ],
 )  # fmt: skip
 def test_controls_and_buttons_change_what_they_are_for(type, config, changes, after):
@@ -176,6 +216,28 @@ def test_what_can_not_be_read_is_told_at_its_control_and_shown_again(type, chang
     html = drawn(made, value)
     assert f'id="id_config.{path}-error"' in html
     assert Filled(html).sent[f"config.{path}"] == changes[f"config.{path}"]
+
+
+@pytest.mark.parametrize(
+    ("config", "path", "control"),
+    [
+        ({"forms": {"a": {}, "b.c": {}}}, "forms.b.c", "config.forms.1.$key"),
+        ({"forms": {"a": 1, "b": 2}}, "forms.b", "config.forms.1.$key"),
+        ({"forms": {"a": {"schema": ["x", "1"]}}}, "forms.a.schema.1", "config.forms.0.schema.1.name"),
+        ({"forms": {"a": {"schema": [{"name": "x", "type": "y"}]}}}, "forms.a.schema.0.type",
+         "config.forms.0.schema.0.type"),
+        ({"forms": {"a": {"schema": {"properties": {"x": {}, "1": {}}}}}}, "forms.a.schema.properties.1",
+         "config.forms.0.schema.1.name"),
+        ({"assignees": [1, 2.5]}, "assignees.1", "config.assignees.1"),
+    ],
+)  # fmt: skip
+def test_errors_below_keys_stand_at_the_control_that_is_drawn_for_them(config, path, control):
+    made = field("manual")
+    made.widget.errors[path] = "Told here."
+    html = drawn(made, config)
+    assert html.count("Told here.") == 1
+    assert f'name="{control}" id="id_{control}"' in html
+    assert f'id="id_{control}-error">Told here.' in html
 
 
 def test_all_of_it_may_be_typed_as_json_and_back():

@@ -257,6 +257,28 @@ def test_a_hidden_workflow_gets_no_version(settings: Any) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("faults", [{f"x{number}": 0 for number in range(5_000)}, {"nodes": [{"type": 5}] * 5_000}])
+def test_of_very_many_faults_the_first_are_told(faults: Any) -> None:
+    [item] = planned(definition(**faults)).items
+    told = [*item.errors, *item.warnings]
+    assert 200 < len(told) < 410
+    assert "more like these" in " ".join(found.message for found in told)
+
+
+@pytest.mark.django_db
+def test_a_deleted_workflow_is_not_taken_over_by_its_key(settings: Any) -> None:
+    """Its runs and its history would be seen with it."""
+    gone = versions.create_workflow(type="manual", title="Secret plans", key="orders")
+    versions.delete([gone])
+    settings.SLUICE = {"VISIBLE": "tests.workflows.transfer.test_planning.only_sales"}
+    ann = person("workflows.add_workflow")
+    assert places(planned(definition(), by=ann)) == {"0.key"}
+    assert not planned(definition(key="another"), by=ann).errors
+    settings.SLUICE = {}
+    assert not planned(definition(), by=ann).errors
+
+
+@pytest.mark.django_db
 def test_it_is_recorded_as_editing_by_hand_is() -> None:
     ann = get_user_model().objects.create_user("ann")
     transfer.perform(transfer.read(json.dumps(definition(node(1), node(2, 1)))), by=ann)

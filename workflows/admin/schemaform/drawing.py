@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db.models import Model
+from django.utils.translation import gettext as _
 
 from workflows.admin.forms import pretty
-from workflows.admin.schemaform import rows
+from workflows.admin.schemaform import formfields, rows
 from workflows.admin.schemaform.specs import UNSET, Spec
-from workflows.admin.schemaform.texts import Typed, show_any
+from workflows.admin.schemaform.texts import Typed, one_line, show_any
 from workflows.coercion import writable
 from workflows.collections import key_of, reference, resolve, sensitive, usable_models
 from workflows.errors import SluiceError
@@ -143,6 +145,70 @@ class Drawer:
         assert spec.item is not None
         items = [self.draw(spec.item, item, f"{name}.{index}", model) for index, item in enumerate(value or ())]
         return {"children": [replace(item, aria=f"{spec.label} {index}") for index, item in enumerate(items, 1)]}
+
+    def _map(self, spec: Spec, value: Any, name: str, model: Any) -> dict[str, Any]:
+        if value is not None and not isinstance(value, dict):
+            return {"what": "json", "text": show_any(value)}
+        assert spec.item is not None
+        stored = value or {}
+        keys = list(stored)
+        inner = self._told({key: str(index) for index, key in enumerate(keys)}, name, "$key")
+        children = []
+        for index, key in enumerate(keys):
+            at = f"{name}.{index}"
+            item = inner.draw(replace(spec.item, label=key), stored[key], at, model)
+            named = inner.draw(Spec("text", label=_("Key"), required=True), key, f"{at}.$key")
+            children.append(replace(item, children=[replace(named, what="line"), *item.children], aria=key))
+        return {"children": children}
+
+    def _told(self, places: Mapping[str, str], name: str, itself: str) -> "Drawer":
+        """With errors below keys at the controls that stand for them; `itself` takes those of a key's whole."""
+        path = name.removeprefix(self.base).removeprefix(".")
+        moved = dict(self.errors)
+        for where, sentence in self.errors.items():
+            for key, place in places.items():
+                rest = f"{where}.".removeprefix(f"{path}.{key}.")
+                if len(rest) <= len(where):
+                    moved[f"{path}.{place}.{rest.rstrip('.') or itself}"] = sentence
+        return replace(self, errors=moved)
+
+    def _fields(self, spec: Spec, value: Any, name: str, model: Any) -> dict[str, Any]:
+        found = formfields.rows_of(value)
+        if found is None:
+            return {"what": "json", "text": show_any(value)}
+        where = f"{name}.properties" if isinstance(value, dict) else name
+        keys = list(value["properties"]) if isinstance(value, dict) else map(str, range(len(found)))
+        # Of JSON Schema they are told by name, of lists by number.
+        inner = self._told({key: str(index) for index, key in enumerate(keys)}, where, "name")
+        path, below = (each.removeprefix(self.base).removeprefix(".") for each in (name, where))
+        moved = {key.replace(f"{below}.", f"{path}.", 1): text for key, text in inner.errors.items()}
+        inner = replace(inner, errors=moved)
+        children = []
+        for index, row in enumerate(found):
+            item = inner.draw(formfields.ROW, row, f"{name}.{index}")
+            if isinstance(value, list) and isinstance(value[index], str):
+                item = replace(item, kept="")
+            children.append(replace(item, aria=row.get("name") or str(index + 1)))
+        if isinstance(value, dict):
+            outer: Any = {key: item for key, item in value.items() if key != "properties"}
+        else:
+            outer = [] if value == [] else None
+        return {"children": children, "kept": json.dumps(outer, ensure_ascii=False)}
+
+    def _people(self, spec: Spec, value: Any, name: str, model: Any) -> dict[str, Any]:
+        items = value if isinstance(value, list) else [] if value is None else [value]
+        shape = "list" if isinstance(value, list) else "" if value is None else "one"
+        children = [self._person(spec, item, f"{name}.{index}", index + 1) for index, item in enumerate(items)]
+        return {"children": children, "kept": shape}
+
+    def _person(self, spec: Spec, value: Any, name: str, number: int) -> Control:
+        """A person is one line; what finds several is a filter of users."""
+        users = get_user_model()
+        if isinstance(value, dict) and set(value) == {"filter"} and rows.rows_of_filter(value["filter"]) is not None:
+            known = Spec("filter", label=_("People by filter"))
+            return replace(self.draw(known, value["filter"] or {}, name, users), aria=f"{spec.label} {number}")
+        drawn = self.draw(Spec("any"), value, name)
+        return replace(drawn, what="person", text=one_line(value), aria=f"{spec.label} {number}")
 
     def _values(self, spec: Spec, value: Any, name: str, model: type[Model] | None) -> dict[str, Any]:
         if value is not None and not isinstance(value, dict):

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workflows.admin.schemaform import rows
+from workflows.admin.schemaform import formfields, rows
 from workflows.admin.schemaform.specs import UNSET, Spec
-from workflows.admin.schemaform.texts import read_any, read_json, read_number
+from workflows.admin.schemaform.texts import read_any, read_json, read_number, unused
 
 #: Of lists: more is no person's work.
 _MOST = 500
-_WHOLE = frozenset({"json", "group", "list", "values", "filter", "logic"})
+_WHOLE = frozenset({"json", "group", "list", "values", "filter", "logic", "fields", "map"})
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Reader:
         if spec.what in _WHOLE and name in self.data:
             # Shown as a text, for it fits no control.
             text = str(self.data[name]).strip()
-            return UNSET if not text else read_any(text) if spec.what == "filter" else read_json(text)
+            return UNSET if not text else read_any(text) if spec.what in ("filter", "fields") else read_json(text)
         found = getattr(self, f"_{spec.what}")(spec, name)
         if self.verb == "off" and self.at == name:
             return None
@@ -94,6 +94,59 @@ class Reader:
         if self.verb == "add" and self.at == name:
             items.append({} if spec.item.what == "group" else "")
         return items
+
+    def _map(self, spec: Spec, name: str) -> Any:
+        assert spec.item is not None
+        if f"{name}.$n" not in self.data:
+            return UNSET
+        given = [
+            (str(self.data.get(f"{name}.{index}.$key", "")).strip(), self.read(spec.item, f"{name}.{index}"))
+            for index in range(self._count(name))
+        ]
+        given = self._rearranged(given, name)
+        if self.verb == "add" and self.at == name:
+            given.append(("form", {}))
+        found: dict[str, Any] = {}
+        for key, item in given:
+            found[unused(key, found)] = {} if item is UNSET else item
+        return found
+
+    def _people(self, spec: Spec, name: str) -> Any:
+        """What one was kept as one, and a list as a list."""
+        if f"{name}.$n" not in self.data:
+            return UNSET
+        found = [self._one(spec, f"{name}.{index}") for index in range(self._count(name))]
+        found = [item for item in self._rearranged(found, name) if item is not UNSET]
+        if self.at == name:
+            found += [None] if self.verb == "add" else [{"filter": {}}] if self.verb == "add-filter" else []
+        shape = self.data.get(f"{name}.$shape")
+        if not found and shape != "list":
+            return UNSET
+        return found[0] if len(found) == 1 and shape == "one" else found
+
+    def _one(self, spec: Spec, name: str) -> Any:
+        """A person or, by a filter, several; nobody is left out."""
+        if f"{name}.$n" in self.data:
+            condition = self._filter(Spec("filter"), name)
+            return {"filter": {} if condition is UNSET else condition}
+        found = self._any(spec, name)
+        return UNSET if found is None else found
+
+    def _fields(self, spec: Spec, name: str) -> Any:
+        if f"{name}.$n" not in self.data:
+            return UNSET
+        found = [
+            (self._group(formfields.ROW, f"{name}.{index}"), "name" not in self._kept(f"{name}.{index}")["has"])
+            for index in range(self._count(name))
+        ]
+        found = self._rearranged(found, name)
+        if self.verb == "add" and self.at == name:
+            found.append(({}, True))
+        outer = read_json(str(self.data.get(f"{name}.$outer") or "null"))
+        rows, bare = [row for row, _bare in found], [alone for _row, alone in found]
+        if isinstance(outer, dict):
+            return formfields.to_schema(rows, outer)
+        return formfields.to_list(rows, bare) if found or outer == [] else UNSET
 
     def _values(self, spec: Spec, name: str) -> Any:
         texts = [str(self.data.get(f"{name}.{index}.key", "")) for index in range(self._count(name))]

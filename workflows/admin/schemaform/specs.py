@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel
 
 from workflows.admin.schemaform.labels import choice_label, label_of
 
 What = Literal[
     "text", "code", "number", "flag", "choice", "any", "json", "group", "list", "collection", "values", "filter",
-    "logic", "column",
+    "logic", "column", "people", "fields", "map",
 ]  # fmt: skip
 
 UNSET: Any = object()
@@ -36,6 +37,7 @@ _FITTING: Mapping[What, tuple[str, ...]] = {
     "values": ("object",),
     "logic": ("object",),
     "column": ("string",),
+    "fields": ("",),
 }
 EDITORS: frozenset[str] = frozenset(_FITTING)
 
@@ -57,7 +59,7 @@ class Spec:
     choices: tuple[tuple[Any, Any], ...] = ()
     #: Of a group.
     parts: "tuple[Spec, ...]" = field(default=())
-    #: Of a list.
+    #: Of a list, and of a map by keys that a person chooses.
     item: "Spec | None" = None
 
 
@@ -93,6 +95,10 @@ def _spec(
         )
     elif what == "list":
         known["item"] = _spec(inner["items"], defs, "", True, depth + 1, about=key)
+    elif what == "map":
+        known["item"] = _spec(inner["additionalProperties"], defs, "", True, depth + 1, about=key)
+    elif what == "fields":
+        known["label"] = _("Fields")
     return Spec(**known)
 
 
@@ -126,8 +132,12 @@ def _what(inner: Mapping[str, Any], outer: Mapping[str, Any], key: str, depth: i
     if outer.get("x-editor") in EDITORS:
         named: What = outer["x-editor"]
         return named
+    if outer.get("x-people"):
+        return "people"
     if key in _BY_NAME and kind in _FITTING[_BY_NAME[key]] and not inner.get("properties"):
         return _BY_NAME[key]
+    if kind == "object" and depth < _DEEPEST and "$ref" in str(inner.get("additionalProperties")):
+        return "map"
     if kind == "object":
         return "group" if inner.get("properties") and depth < _DEEPEST else "json"
     if kind == "array":

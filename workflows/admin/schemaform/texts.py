@@ -1,6 +1,8 @@
 """Values as people type them: what reads as JSON is JSON, all else is text. Nothing is lost on the way and back."""
 
 import json
+from collections.abc import Container
+from itertools import chain, count
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -53,6 +55,17 @@ def show_any(value: Any) -> str:
         plain = found == value and (type(found) is str or isinstance(value, Typed))
         return value if plain else json.dumps(value, ensure_ascii=False)
     return pretty(value)
+
+
+def unused(key: str, taken: Container[str]) -> str:
+    """The key, with a number where it is taken: nothing that was filled in is lost."""
+    return next(each for each in chain([key], (f"{key}{number}" for number in count(2))) if each not in taken)
+
+
+def one_line(value: Any) -> str:
+    """As `show_any`, for a control that holds no line breaks."""
+    shown = show_any(value)
+    return json.dumps(value, ensure_ascii=False) if "\n" in shown and not isinstance(value, Typed) else shown
 
 
 def read_number(text: str, whole: bool) -> Any:

@@ -9,6 +9,7 @@
     const said = document.getElementById("sluice-said");
     if (!drawer || !panel()) return;
     let opener = null;
+    let typed = false;
 
     function say(text) {
         said.textContent = text;
@@ -34,6 +35,8 @@
     });
     document.addEventListener("htmx:afterSwap", (event) => {
         if (event.detail.target !== body) return;
+        // What the server sent back with errors is still what was typed.
+        if (event.detail.requestConfig?.verb !== "post") typed = false;
         if (!drawer.open) {
             opener = document.activeElement;
             drawer.showModal();
@@ -63,13 +66,22 @@
     document.addEventListener("sluice:moved", () => {
         htmx.ajax("GET", panel().dataset.canvas, {source: panel(), target: panel(), swap: "outerHTML"});
     });
+    body.addEventListener("input", (event) => {
+        if (event.target.form?.method === "post") typed = true;
+    });
+    // By Escape and by a click beside it one may leave without meaning to.
+    const leaves = () => !typed || confirm(said.dataset.leave);
+    drawer.addEventListener("cancel", (event) => {
+        if (!leaves()) event.preventDefault();
+    });
     drawer.addEventListener("close", () => {
+        typed = false;
         body.replaceChildren();
         if (opener && opener.isConnected) opener.focus();
         opener = null;
     });
     drawer.addEventListener("click", (event) => {
-        if (event.target === drawer) drawer.close();
+        if (event.target === drawer && leaves()) drawer.close();
         if (event.target.closest("[data-act=close]")) {
             event.preventDefault();
             drawer.close();

@@ -38,11 +38,10 @@ class ApprovalRecord(Record):
     view = None
 
     def decorate(self, rows: Sequence[Any], names: Collection[str]) -> None:
+        reading.hide_errors(rows)
         for row in rows:
             # Whoever applied wrote it; of others' it may hold what is masked.
             row.seen_data = reading.masked(row, row.data, by=self.user) if "data" in names else None
-            if "error" in names:
-                row.error = reading.masked(row, row.error, by=self.user)
 
 
 class Approvals(Resource):
