@@ -77,7 +77,7 @@ def _tell_parent(run: Run, clock: CarriedClock) -> Told:
 
 
 def give_up_parent(run: Run, clock: CarriedClock, error: str) -> bool:
-    """Ends a parent in ERROR that could not be written when this child's end was told; False where somebody holds it."""
+    """Ends a parent in ERROR that could not be written when told of this child; False where somebody holds it."""
     claimed = claims.claim_one(run.parent_execution_id or 0)
     for parent in claimed.runs:
         if not parent.ended:

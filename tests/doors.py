@@ -20,7 +20,7 @@ _POSTED = (
     *("_pause", "_resume", "_reveal", "_unread", "_withdraw", "_filters_save", "_filters_drop", "bulkoperation_stop"),
 )
 _GOT = (
-    *("_changelist", "_history", "_compare", "_dashboard", "_live", "_panel", "_canvas", "_places"),
+    *("_changelist", "_history", "_compare", "_dashboard", "_live", "_panel", "_canvas", "_places", "_people"),
     *("workflow_versions", "workflow_export", "bulkoperation_progress", "execution_run_rows", "execution_filters"),
 )
 

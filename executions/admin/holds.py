@@ -133,7 +133,10 @@ class HoldAdmin(HistoryMixin, OperationAdmin[Hold]):
 
 def add_url(workflow: Workflow, site: str) -> str:
     """The page on which this workflow is held."""
-    return reverse("admin:executions_hold_add", current_app=site) + f"?{urlencode({'scope': 'workflow', 'target': workflow.key})}"
+    return (
+        reverse("admin:executions_hold_add", current_app=site)
+        + f"?{urlencode({'scope': 'workflow', 'target': workflow.key})}"
+    )
 
 
 def hold_part(workflow: Workflow, user: Any) -> str:

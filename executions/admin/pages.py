@@ -11,8 +11,9 @@ from django.utils.translation import pgettext
 
 from executions.admin import shown
 from executions.graphs import graph_of
-from executions.models import Execution, Job
+from executions.models import Execution, Job, Task, TaskType
 from workflows.instructions.base import Wait
+from workflows.statuses import JobStatus
 from workflows.visibility import visible_rows
 
 #: Relatives listed on a page; the API gives them all.
@@ -20,7 +21,7 @@ _RELATIVES = 50
 
 
 def sentence(execution: Execution, *, may_see_jobs: bool) -> SafeString:
-    """How the run stands or ended, at which job, and why; one query."""
+    """How the run stands or ended, at which job, and why; one query, one more where it waits for somebody."""
     job = _telling_job(execution) if may_see_jobs else None
     where = _where(execution, job) if job else None
     if execution.ended_at is None:
@@ -59,12 +60,18 @@ def _standing(execution: Execution, job: Job | None, where: SafeString | None) -
         return format_html("{}", _("At work."))
     if not job.wait:
         return format_html(_("At work at {where}."), where=where)
-    known = {"where": where, "wait": shown.awaited_text(job.wait), "due": shown.moment(job.due_at)}
+    awaited = _("people's answers") if _asks(execution, job) else shown.awaited_text(job.wait)
+    known = {"where": where, "wait": awaited, "due": shown.moment(job.due_at)}
     if job.due_at is not None and job.wait == Wait.TIMER:
         return format_html(_("Waits at {where} until {due}."), **known)
     if job.due_at is not None:
         return format_html(_("Waits at {where} for {wait}, until {due}."), **known)
     return format_html(_("Waits at {where} for {wait}."), **known)
+
+
+def _asks(execution: Execution, job: Job) -> bool:
+    asked = Task.objects.filter(execution=execution.pk, job=job.number, status=JobStatus.PENDING)
+    return job.wait == Wait.OUTSIDE and asked.exclude(type=TaskType.CC).exists()
 
 
 def _telling_job(execution: Execution) -> Job | None:

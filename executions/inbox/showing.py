@@ -40,6 +40,8 @@ class Shown:
     description: str = ""
     #: (path without its root's name, value) of what the node's texts refer to.
     data: list[tuple[str, Any]] = field(default_factory=list)
+    #: Whether whoever looks may still answer it.
+    open: bool = False
     #: Empty once it is decided.
     forms: list[TaskForm] = field(default_factory=list)
     #: What else its person may do with it.

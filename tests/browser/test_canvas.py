@@ -308,6 +308,7 @@ def test_a_task_gets_its_people_its_form_and_its_buttons_by_mouse_and_by_keys(pa
     page.locator("[name='config.forms.0.schema.0.name'][aria-invalid]").wait_for()
     assert axe(page) == []
     wrong.fill("why")
+    page.set_viewport_size({"width": 1280, "height": 1500})
     shoot(page, "people")
     page.get_by_role("button", name="Add node").click()
     done(page, "Added node “Look at it”.")
@@ -361,3 +362,23 @@ def test_who_may_only_look_is_offered_nothing_to_do(visit):
     assert page.locator(".sluice-add, .sluice-menu, [draggable=true]").count() == 0
     card(page, "The answer").click()
     page.get_by_role("dialog").get_by_text("You may look at this node").wait_for()
+
+
+def test_what_was_typed_is_not_lost_by_a_slip(page):
+    workflow = order_workflow()
+    page.goto(address(workflow))
+    add(page, "At the start")
+    page.get_by_role("link", name="Delay").click()
+    control(page, "Title:").fill("A moment")
+    asked = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    page.keyboard.press("Escape")
+    assert asked == ["Close this and lose what you typed?"]
+    assert control(page, "Title:").input_value() == "A moment"
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.mouse.click(10, 500)
+    page.wait_for_selector("dialog:not([open])", state="attached")
+    # Where nothing was typed nobody asks.
+    add(page, "At the start")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog:not([open])", state="attached")

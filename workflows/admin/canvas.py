@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from workflows import undoing
 from workflows.admin.base import live, page_of_site, require
+from workflows.admin.cards import notes_of
 from workflows.canvas import Canvas, lay_out
 from workflows.errors import SluiceError
 from workflows.graph import Graph
@@ -38,7 +39,8 @@ def panel_context(request: HttpRequest, site: admin.AdminSite, workflow: Workflo
     }
     try:
         graph = Graph(workflow, Node.objects.filter(workflow=workflow))
-        known["canvas"] = lay_out(graph, places=may["add_node"] or may["change_node"])
+        notes = notes_of(graph) if request.user.has_perm("workflows.view_node") else None
+        known["canvas"] = lay_out(graph, extras=notes, places=may["add_node"] or may["change_node"])
         known["node_count"] = len(graph.nodes)
     except (SluiceError, ValidationError) as error:
         known["tree_error"] = str(error)

@@ -355,6 +355,8 @@ class WorkflowAdmin(CanvasMixin, VersionsMixin, TransferMixin, HistoryMixin, Ope
 _RECORD = ("key", "version", "shown_current", "shown_frozen", "shown_created", "shown_updated")
 #: Characters of titles that a message shows.
 _TOLD = 300
+#: Warnings told when a version is enabled.
+_WARNINGS = 5
 #: The newest versions listed on a page.
 _VERSIONS = 20
 

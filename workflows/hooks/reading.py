@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from workflows import jsoninput
 from workflows.errors import Invalid, SluiceError
@@ -43,7 +44,8 @@ def parse(request: HttpRequest, body: bytes, config: WebhookConfig) -> Any:
         jsoninput.check(value, "body")
         return value
     kinds = ", ".join(_KINDS[kind] for kind in config.content_types)
-    raise WrongKind(_("This webhook takes %(kinds)s, not %(given)s.") % {"kinds": kinds, "given": given or "nothing"})
+    given = given or pgettext("content type", "nothing")
+    raise WrongKind(_("This webhook takes %(kinds)s, not %(given)s.") % {"kinds": kinds, "given": given})
 
 
 def context_of(request: HttpRequest, body: Any, config: WebhookConfig) -> dict[str, Any]:

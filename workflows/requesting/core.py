@@ -217,7 +217,7 @@ def trigger(
         if not (several and config.type == ONE_ROW):
             events += _custom_events(listener, path, rows, values, who)
     if not events:
-        raise Invalid(_("No action was done: none of these workflows is enabled and for this."), field=PARAMETER)
+        raise Invalid(_("No action was done: none of these workflows is enabled for it."), field=PARAMETER)
     return Chain(asked, events).run()
 
 

@@ -124,9 +124,8 @@ def _rank(definition: Definition) -> tuple[bool, bool]:
 
 
 def _another_version(definition: Definition) -> Finding:
-    return Finding(
-        definition.place, _("Another version of this workflow in the file is the current one; this one is left."), False
-    )
+    sentence = _("Another version of this workflow in the file is the current one; this one is not taken.")
+    return Finding(definition.place, sentence, fatal=False)
 
 
 def _names_twice(definitions: Sequence[Definition]) -> set[str]:

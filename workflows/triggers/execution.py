@@ -3,13 +3,14 @@
 Here is what such a workflow asks for; the executions app sees the runs and writes what follows from them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import Field, field_validator
 
+from workflows import ambient
 from workflows.errors import Invalid, refuse
 from workflows.shapes import Shape
 from workflows.statuses import FINAL_STATUSES
@@ -48,7 +49,7 @@ class ExecutionConfig(TriggerConfig):
 class ExecutionTrigger(Trigger[ExecutionConfig]):
     type = "execution"
     title = gettext_lazy("Execution")
-    description = gettext_lazy("When an execution of another workflow ended, or runs longer than it should.")
+    description = gettext_lazy("When an execution of another workflow has ended, or runs longer than it should.")
     Config = ExecutionConfig
     #: An end is committed by whoever ends the run, who waits for nobody.
     sync = False
@@ -63,7 +64,7 @@ class ExecutionTrigger(Trigger[ExecutionConfig]):
         }
         if config.mode == LONGER and config.seconds is None:
             wrong["seconds"] = _("Say after how many seconds of running.")
-        refuse({**wrong, **_wrong_keys(config.workflows, workflow)})
+        refuse({**wrong, **_too_many(config.workflows), **_wrong_keys(config.workflows, workflow)})
 
     def context_shape(self, config: ExecutionConfig) -> Shape:
         return Shape(
@@ -90,7 +91,7 @@ class ExecutionTrigger(Trigger[ExecutionConfig]):
             raise Invalid(_("Give the number of an execution."), field="execution")
         assert _describe is not None, "The executions app has not started; add it to INSTALLED_APPS."
         context = _describe(number, config.mode)
-        if context is None:
+        if context is None or context["execution"]["key"] not in _seen([context["execution"]["key"]]):
             raise Invalid(_("There is no execution %s.") % number, field="execution")
         return context if config.means(context["execution"]["key"]) else None
 
@@ -124,12 +125,34 @@ _NODE: dict[str, Shape] = {
 }
 
 
+def _too_many(keys: Sequence[str]) -> dict[str, Any]:
+    """Whoever does not see all workflows is told of no others' executions either."""
+    from workflows.visibility import narrowed
+
+    user = ambient.actor()
+    if keys or user is None or not narrowed(user):
+        return {}
+    return {"workflows": _("Some workflows are hidden from you; name those whose executions count.")}
+
+
+def _seen(keys: Sequence[str]) -> Collection[str]:
+    """Those of the keys whose workflows are there for who acts; without a person, or where nothing is hidden from them,
+    also those of deleted ones' runs."""
+    from workflows.models import Workflow
+    from workflows.visibility import narrowed, visible
+
+    user = ambient.actor()
+    if user is None or not narrowed(user):
+        return keys
+    return set(visible(Workflow.objects.filter(key__in=keys), user).values_list("key", flat=True))
+
+
 def _wrong_keys(keys: Sequence[str], workflow: "Workflow | None") -> dict[str, Any]:
     from workflows.models import Workflow
 
     if not keys:
         return {}
-    known = set(Workflow.objects.filter(key__in=keys).values_list("key", flat=True))
+    known = set(Workflow.objects.filter(key__in=_seen(keys)).values_list("key", flat=True))
     own = None if workflow is None else workflow.key
     wrong: dict[str, Any] = {}
     for index, key in enumerate(keys):

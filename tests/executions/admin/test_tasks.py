@@ -91,6 +91,13 @@ def test_a_task_is_answered_with_a_button(ada):
     ]
 
 
+@pytest.mark.parametrize(("forms", "told"), [({}, True), ({"f": {"schema": FORM["schema"]}}, True), (None, False)])
+def test_a_task_that_nobody_can_answer_says_so(ada, forms, told):
+    ask(manual(ada, forms=forms))
+    page = words(Pages(ada).get(PAGE, of(ada).pk))
+    assert ("can't be answered here: its node has no form with a button" in page) is told
+
+
 def test_what_must_be_filled_in_is_marked(ada):
     form = {"schema": [{"name": "why", "type": "text", "required": True}, {"name": "note", "type": "text"}]}
     ask(manual(ada, forms={"f": {**form, "actions": [YES]}}))
@@ -212,8 +219,11 @@ def test_the_first_page_says_how_many_wait(ada):
 
 def test_the_page_of_a_job_names_whom_it_asked(ada):
     execution = ask(manual(ada), OUTPUT)
-    page = words(Pages(boss()).get("executions_job_change", job(execution).pk))
+    pages = Pages(boss())
+    page = words(pages.get("executions_job_change", job(execution).pk))
     assert "ada Pending" in page
+    page = words(pages.get("executions_execution_change", execution.pk))
+    assert "Waits at “manual” (job 1) for people's answers." in page
     page = words(
         Pages(person("executions.view_job", username="viewer")).get("executions_job_change", job(execution).pk)
     )

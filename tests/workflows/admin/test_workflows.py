@@ -1,6 +1,7 @@
 import pytest
 from django.utils import timezone
 
+from tests.building import build
 from tests.pages import words
 from tests.workflows.kinds import outline, plant, spare
 from workflows import registries, versions
@@ -336,3 +337,14 @@ def test_who_may_only_look_sees_no_way_to_change(pages):
     for part in ("Add after", "Delete branch", "New version", "Move", 'name="_save"', "<textarea"):
         assert part not in text
     assert outline(workflow) == "A(0: b)"
+
+
+def test_enabling_tells_what_may_not_be_meant(pages):
+    workflow = build([("manual", {"assignees": [], "title": "Look"})], enabled=False)
+    told = pages().post("workflows_workflow_enable", workflow.pk)
+    assert told == [
+        "“manual”: Nobody is asked, so the step passes at once; name people.",
+        "“manual”: Nobody can decide; add a form with an action that resolves or rejects.",
+        f"Enabled “{workflow}”.",
+    ]
+    assert Workflow.objects.get().enabled

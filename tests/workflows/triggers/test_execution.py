@@ -1,12 +1,14 @@
 """What may be saved of a workflow that runs of others set off, and what it takes by hand."""
 
 import pytest
+from django.db.models import Q
 
 from executions.dispatcher import run_now
 from executions.models import Execution
 from tests.building import build
 from tests.executions.rows import run
-from workflows import versions
+from tests.people import boss, person
+from workflows import ambient, versions
 from workflows.errors import Invalid
 from workflows.triggers import get_trigger
 
@@ -68,3 +70,26 @@ def test_what_is_no_execution_is_refused(values):
     with pytest.raises(Invalid) as refused:
         run_now(build([], type="execution"), values)
     assert refused.value.field == "execution"
+
+
+def only_sales(user):
+    return Q(title__startswith="Sales")
+
+
+def test_of_hidden_workflows_nobody_is_told(settings):
+    """Neither by naming them, nor by naming none, nor by running it by hand for an execution of theirs."""
+    settings.SLUICE = {"VISIBLE": f"{__name__}.only_sales"}
+    seen, hidden = build([], title="Sales", key="sales"), build([], title="Payroll", key="payroll")
+    watching = build([], type="execution", title="Sales fail")
+    with ambient.acting(person()):
+        save({"workflows": [seen.key]})
+        with pytest.raises(Invalid, match="no workflow with the key 'payroll'"):
+            save({"workflows": [seen.key, hidden.key]})
+        with pytest.raises(Invalid, match="hidden from you"):
+            save({"mode": "longer", "seconds": 5})
+        with pytest.raises(Invalid, match="There is no execution"):
+            run_now(watching, {"execution": run(hidden, output="secret").pk})
+        assert run_now(watching, {"execution": run(seen).pk}).context["execution"]["key"] == "sales"
+    with ambient.acting(boss()):
+        save({"workflows": [hidden.key]})
+        assert run_now(watching, {"execution": run(hidden).pk})

@@ -219,6 +219,10 @@ _CHOICES: Mapping[str, Mapping[Any, Any]] = {
     "aggregator": {
         "count": _("count"), "sum": _("sum"), "avg": _("average"), "min": _("minimum"), "max": _("maximum"),
     },
+    "type": {
+        "custom": pgettext_lazy("form", "values for the steps after it"), "create": pgettext_lazy("form", "a new row"),
+        "update": pgettext_lazy("form", "changes of rows"),
+    },
     "engine": {"basic": _("Comparisons"), "math.js": "math.js", "formula.js": "formula.js", "cel": "CEL"},
     "direction": {"asc": _("ascending"), "desc": _("descending")},
 }  # fmt: skip
