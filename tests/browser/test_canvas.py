@@ -380,5 +380,9 @@ def test_what_was_typed_is_not_lost_by_a_slip(page):
     page.wait_for_selector("dialog:not([open])", state="attached")
     # Where nothing was typed nobody asks.
     add(page, "At the start")
+    page.get_by_role("searchbox", name="Search").fill("no such thing")
+    assert page.get_by_text("No node type has these words; try fewer.").is_visible()
+    page.get_by_role("searchbox", name="Search").fill("")
+    assert page.get_by_text("No node type has these words; try fewer.").is_hidden()
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog:not([open])", state="attached")

@@ -173,6 +173,7 @@
             }
             group.hidden = !any;
         }
+        document.getElementById("sluice-none").hidden = Boolean(document.querySelector(".sluice-palette-group:not([hidden])"));
     });
     document.addEventListener("keydown", (event) => {
         const palette = event.target.closest(".sluice-palette");
