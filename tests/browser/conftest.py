@@ -69,7 +69,7 @@ def visit(chromium: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
         cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.session.session_key, "url": live_server.url}
         context = chromium.new_context(base_url=live_server.url, **{"viewport": _DESK, **options})
         context.add_cookies([cookie])
-        context.set_default_timeout(8_000)
+        context.set_default_timeout(20_000)
         contexts.append(context)
         page = context.new_page()
         page.complaints = []
@@ -115,6 +115,9 @@ def axe() -> Callable[..., list[str]]:
     def look(page: Any, within: str = "#content") -> list[str]:
         # What stands around it (header, breadcrumbs) is the stock admin's.
         heard = len(page.complaints)
+        # A click is done before the page that it leads to is there.
+        page.wait_for_load_state()
+        page.locator(within).wait_for()
         page.evaluate(source)
         # It reads style sheets by ways of its own unless told not to.
         options = "{resultTypes: ['violations'], preload: false}"

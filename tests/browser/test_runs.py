@@ -54,7 +54,7 @@ def test_a_run_by_hand_turns_green_while_one_looks(page, shoot, axe):
     assert page.locator("#run-context").get_attribute("open") is not None
     assert page.locator("#run-look").get_attribute("hx-get") is None
     expect()(page.locator("#ask-pause")).to_have_count(0)
-    shoot(page, "execution", full_page=True, caret="initial")
+    shoot(page, "execution", full_page=True)
 
 
 def test_the_failing_node_is_found_and_run_again_from_there(page, axe):
@@ -131,7 +131,7 @@ def test_a_task_is_approved(page, shoot, axe):
     page.goto("/admin/shop/customer/")
     expect()(page.locator(".sluice-open")).to_have_text("1")
     page.locator(".sluice-inbox").click()
-    shoot(page, "inbox", caret="initial")
+    shoot(page, "inbox")
     assert axe(page) == []
     page.get_by_role("link", name="Approve order 7").click()
     page.get_by_label("Comment").fill("fine")
@@ -188,7 +188,7 @@ def test_the_dashboard_is_read_in_every_light_and_on_a_phone(visit, axe, shoot, 
     page.get_by_role("link", name="Dashboard").click()
     expect()(page.locator(".sluice-tiles")).to_contain_text("Ended60")
     assert axe(page) == []
-    shoot(page, f"dashboard-{scheme}", full_page=True, caret="initial")
+    shoot(page, f"dashboard-{scheme}", full_page=True)
     page.get_by_text("Both charts as a table").click()
     page.set_viewport_size({"width": 390, "height": 800})
     assert axe(page) == []
