@@ -99,7 +99,7 @@ def mariadb() -> Pass:
     database = told if told.startswith("mysql") else MARIADB
     chosen = Pass(
         "MariaDB",
-        "(mariadb or engine and not postgres) and not redis and not workers and not browser",
+        "(mariadb or engine and not postgres) and not redis and not workers and not browser and not once",
         {"DATABASE_URL": database},
     )
     if importlib.util.find_spec("MySQLdb") is None:

@@ -53,7 +53,7 @@ class RowInput(AdminTextInputWidget):
         found = super().get_context(name, value, attrs)
         listed = f"{found['widget']['attrs'].get('id', name)}-rows"
         found["widget"]["attrs"] |= {
-            "list": listed, "hx-get": self.url, "hx-trigger": "focus once, input changed delay:250ms",
+            "list": listed, "hx-get": self.url, "hx-trigger": "load, input changed delay:250ms",
             "hx-target": f"#{listed}", "hx-include": "this",
         }  # fmt: skip
         return {**found, "listed": listed}

@@ -6,31 +6,46 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('executions', '0011_applications'),
+        ("executions", "0011_applications"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SavedFilter',
+            name="SavedFilter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('query', models.TextField(verbose_name='filter')),
-                ('shared', models.BooleanField(default=False, help_text='Everybody who sees the list of executions finds it above the list.', verbose_name='shared')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
-                ('owner', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='owner')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("query", models.TextField(verbose_name="filter")),
+                (
+                    "shared",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Everybody who sees the list of executions finds it above the list.",
+                        verbose_name="shared",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created at")),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'saved filter',
-                'verbose_name_plural': 'saved filters',
-                'ordering': ['name', 'id'],
-                'permissions': [('share_savedfilter', 'Can share saved filters with everybody')],
-                'default_permissions': (),
-                'indexes': [models.Index(fields=['shared', 'name'], name='saved_filter_shared')],
-                'constraints': [models.UniqueConstraint(fields=('owner', 'name'), name='saved_filter_name')],
+                "verbose_name": "saved filter",
+                "verbose_name_plural": "saved filters",
+                "ordering": ["name", "id"],
+                "permissions": [("share_savedfilter", "Can share saved filters with everybody")],
+                "default_permissions": (),
+                "indexes": [models.Index(fields=["shared", "name"], name="saved_filter_shared")],
+                "constraints": [models.UniqueConstraint(fields=("owner", "name"), name="saved_filter_name")],
             },
         ),
     ]

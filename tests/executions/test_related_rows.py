@@ -216,9 +216,8 @@ class TestSync:
         assert [sorted(line["quantity"] for line in row["lines"]) for row in rows() if "lines" in row] == [[7]]
 
 
+@pytest.mark.once
 def test_on_sqlite_a_sync_run_follows_the_commit():
-    if connection.vendor != "sqlite":
-        pytest.skip("There it runs before the commit, as tested above.")
     on("shop.Order", sync=True, mode=1, appends=["lines"])
     with transaction.atomic():
         ordered(5)

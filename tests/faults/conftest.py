@@ -35,6 +35,29 @@ def _no_leftovers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     wakeup.speak_again()
     yield
     close_side()
+    _wait_for_the_dead()
+
+
+#: What other sessions of this database are doing something.
+_AT_WORK = {
+    "postgresql": "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'",
+    "mysql": "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE()"
+    " AND id <> CONNECTION_ID() AND command <> 'Sleep'",
+}
+
+
+def _wait_for_the_dead() -> None:
+    """A killed process's last statement may still be under way: it must not come after the tables were emptied."""
+    if connection.vendor not in _AT_WORK:
+        return
+    until = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while time.monotonic() < until:
+            cursor.execute(_AT_WORK[connection.vendor])
+            if cursor.fetchone()[0] == 0:
+                return
+            time.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)
