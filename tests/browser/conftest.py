@@ -136,7 +136,9 @@ def axe() -> Callable[..., list[str]]:
 @pytest.fixture
 def shoot() -> Callable[..., None]:
     def keep(page: Any, name: str, **options: Any) -> None:
-        if os.environ.get("SLUICE_PICTURES") == "1":
+        # A test that goes by a phone too shows the page as a desk has it, unless it means the phone.
+        wide = page.viewport_size == _DESK or name == "phone"
+        if wide and os.environ.get("SLUICE_PICTURES") == "1":
             PICTURES.mkdir(exist_ok=True)
             # Hiding the caret takes an inline style, which the policy forbids.
             page.screenshot(path=PICTURES / f"{name}.png", caret="initial", **options)

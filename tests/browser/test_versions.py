@@ -18,7 +18,7 @@ ASK = ("condition", {"engine": "math.js", "expression": "1 > 0", "rejectOnFalse"
 
 def two() -> tuple[Workflow, Workflow]:
     """A version, and a later one in force that has a node changed, one moved, one gone and one more."""
-    first = build([SUM, ASK, *[SUM] * 12], title="订单审核 Orders", key="orders")
+    first = build([SUM, ASK, *[SUM] * 12], title="Order review", key="orders")
     for node in first.nodes.all():
         Node.objects.filter(pk=node.pk).update(title=f"Step {node.key}")
     second = versions.revise(first, description="Reworked", enabled=True)
