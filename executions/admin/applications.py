@@ -18,17 +18,16 @@ from django.utils.translation import gettext_lazy
 
 from executions.admin import shown
 from executions.admin.answering import Part, answered, part_of
+from executions.admin.personal import PersonalAdmin, WhoseFilter
 from executions.admin.steps import RUN_STYLES
 from executions.applications import reading, starting
 from executions.inbox.forms import broken, form_fields
 from executions.inbox.kinds import FormAction, TaskForm
 from executions.models import Application, ApplicationStatus
-from workflows.admin.base import CappedPaginator, ModelAdmin, badge, page_of_site, post_page
-from workflows.admin.history import HistoryMixin
+from workflows.admin.base import badge, page_of_site, post_page
 from workflows.errors import SluiceError
 from workflows.instructions.approval import OPEN
-from workflows.listing.pages import as_id
-from workflows.models import HistoryEntry, HistoryQuerySet, Workflow
+from workflows.models import Workflow
 from workflows.triggers.approval import DATA, ApprovalStartConfig
 from workflows.validation import inside
 
@@ -39,56 +38,11 @@ _TONES = {
 _SUBMIT, _DRAFT = "submit", "draft"
 
 
-class WhoseFilter(admin.SimpleListFilter):
-    """One's own, unless one may see those of others and asks for them."""
-
-    title = gettext_lazy("person")
-    parameter_name = "whose"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("all", _("Everybody"))] if request.user.has_perm("executions.view_application") else []
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        first, *others = super().choices(changelist)
-        return iter([{**first, "display": _("Mine")}, *others])
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Application]) -> QuerySet[Application]:
-        return queryset if self.value() == "all" else queryset.filter(user=request.user.pk)
-
-
-class ApplicationAdmin(HistoryMixin, ModelAdmin[Application]):
+class ApplicationAdmin(PersonalAdmin):
     list_display = ["__str__", "shown_workflow", "shown_status", "user", "shown_created", "shown_submitted"]
     list_filter = ["status", WhoseFilter]
-    ordering = ["-id"]
-    sortable_by = []
-    paginator = CappedPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    list_per_page = 50
     actions = None
     change_list_template = "admin/executions/application/change_list.html"
-
-    class Media:
-        css = RUN_STYLES
-
-    def entries_of(self, row: Application) -> HistoryQuerySet:
-        return HistoryEntry.objects.filter(object_kind="application", object_id=row.pk)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Application | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Application | None = None) -> bool:
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Application | None = None) -> bool:
-        """One's own are everybody's to see; `get_queryset` holds no others."""
-        return request.user.is_active and bool(getattr(request.user, "is_staff", False))
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -100,10 +54,6 @@ class ApplicationAdmin(HistoryMixin, ModelAdmin[Application]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
         return reading.readable(request.user)
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Application | None:
-        pk = as_id(object_id)
-        return None if pk is None else self.get_queryset(request).filter(pk=pk).select_related("user").first()
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         context = {"title": _("My applications"), "new_url": self._address("new"), **(extra_context or {})}
@@ -172,7 +122,7 @@ class ApplicationAdmin(HistoryMixin, ModelAdmin[Application]):
         return post_page(request, run, self._address("change", pk))
 
     def _application(self, request: HttpRequest, object_id: Any) -> Application:
-        found = self.get_object(request, str(object_id))
+        found: Application | None = self.get_object(request, str(object_id))
         if found is None:
             raise Http404
         return found

@@ -19,16 +19,14 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from executions.admin import approving, shown
 from executions.admin.answering import Part, answered, part_of
+from executions.admin.personal import PersonalAdmin, WhoseFilter
 from executions.admin.steps import RUN_STYLES
 from executions.inbox import approvals, reading, showing
 from executions.inbox.kinds import Tool, kind_of
 from executions.masking import hide_tasks, searchable
 from executions.models import Task, TaskType
-from workflows.admin.base import CappedPaginator, ModelAdmin, badge, form_page, page_of_site, post_page
-from workflows.admin.history import HistoryMixin
+from workflows.admin.base import badge, form_page, page_of_site, post_page
 from workflows.formfields import RESERVED
-from workflows.listing.pages import as_id
-from workflows.models import HistoryEntry, HistoryQuerySet
 from workflows.statuses import JobStatus
 
 TABS = {
@@ -56,23 +54,6 @@ class TabFilter(admin.SimpleListFilter):
         if self.value() == "done":
             return rows.exclude(status=JobStatus.PENDING)
         return rows.filter(status=JobStatus.PENDING)
-
-
-class WhoseFilter(admin.SimpleListFilter):
-    """One's own, unless one may see those of others and asks for them."""
-
-    title = gettext_lazy("person")
-    parameter_name = "whose"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("all", _("Everybody"))] if request.user.has_perm("executions.view_task") else []
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        first, *others = super().choices(changelist)
-        return iter([{**first, "display": _("Mine")}, *others])
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
-        return queryset if self.value() == "all" else queryset.filter(user=request.user.pk)
 
 
 class WorkflowFilter(admin.SimpleListFilter):
@@ -107,41 +88,13 @@ class DelegateForm(forms.Form):
     )
 
 
-class TaskAdmin(HistoryMixin, ModelAdmin[Task]):
+class TaskAdmin(PersonalAdmin):
     list_display = ["shown_title", "shown_workflow", "shown_type", "shown_status", "shown_created", "shown_decided"]
     list_display_links = ["shown_title"]
     list_filter = [TabFilter, WorkflowFilter, WhoseFilter]
     search_fields = ["title"]
-    ordering = ["-id"]
-    sortable_by = []
-    paginator = CappedPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    list_per_page = 50
     actions = ["mark_read", "mark_unread"]
     change_list_template = "admin/executions/task/change_list.html"
-
-    class Media:
-        css = RUN_STYLES
-
-    def entries_of(self, row: Task) -> HistoryQuerySet:
-        return HistoryEntry.objects.filter(object_kind="task", object_id=row.pk)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Task | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Task | None = None) -> bool:
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Task | None = None) -> bool:
-        """One's own are everybody's to see; `get_queryset` holds no others."""
-        return request.user.is_active and bool(getattr(request.user, "is_staff", False))
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -154,10 +107,6 @@ class TaskAdmin(HistoryMixin, ModelAdmin[Task]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
         return reading.readable(request.user)
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Task | None:
-        pk = as_id(object_id)
-        return None if pk is None else self.get_queryset(request).filter(pk=pk).select_related("user").first()
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         listed = super().get_changelist_instance(request)
@@ -193,7 +142,7 @@ class TaskAdmin(HistoryMixin, ModelAdmin[Task]):
         )
 
     def _task(self, request: HttpRequest, object_id: Any) -> Task:
-        task = self.get_object(request, str(object_id))
+        task: Task | None = self.get_object(request, str(object_id))
         if task is None:
             raise Http404
         return task
