@@ -180,8 +180,10 @@ def check_secrets(
         return []
     return [
         Warning(
-            f"No key opens the secrets {', '.join(names)}; steps that name them fail.",
-            hint='Enter their values again, or add the key they were kept with to SLUICE["SECRET_KEYS"].',
+            f"No key opens the secrets {', '.join(names)}; steps that name them fail, "
+            "and requests signed with such an access key are refused.",
+            hint="Enter their values again, make other access keys, or add the key they were kept with to "
+            'SLUICE["SECRET_KEYS"].',
             id="sluice.W006",
         )
     ]

@@ -199,7 +199,8 @@ def locked_links(workflow_id: int, by: Any) -> Iterator[Links]:
         if is_solo != was_solo:
             # The dispatchers have seen it as it was.
             listening.changed()
-        versions.update(updated_at=timezone.now(), updated_by=who(by))
+        # The text that it was made of doesn't say what it is now.
+        versions.update(updated_at=timezone.now(), updated_by=who(by), definition_source=None)
 
 
 def _insert(

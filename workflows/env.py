@@ -4,11 +4,11 @@ import html
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from workflows.expressions.errors import ExpressionError

@@ -32,6 +32,9 @@ class Category(models.Model):
     title = models.CharField(_("title"), max_length=255)
     color = models.CharField(_("color"), max_length=32, default="default")
     sort = models.IntegerField(_("sort"), default=0)
+    #: None of those that are older than these columns.
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True, null=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True, null=True)
 
     class Meta:
         verbose_name = _("category")

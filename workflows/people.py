@@ -75,6 +75,22 @@ def find(value: Any, *, filtered: bool = False) -> Found:
     return _known(named)
 
 
+def strangers(named: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(path, sentence) of each who is named in a configuration, {path: people}, and is no active user now.
+
+    Templates and filters are known only when the step runs. At most one query a call.
+    """
+    items = [
+        (where, item)
+        for path, value in named.items()
+        for where, item in _items(value, path)
+        if not isinstance(item, Mapping | bool) and not (isinstance(item, str) and "{{" in item)
+    ]
+    unknown = set(_known([item for _where, item in items]).unknown) if items else ()
+    sentence = _("There is no active user %s, so they will not be asked.")
+    return [(where, sentence % text) for where, item in items if (text := to_text(item)[:80]) in unknown]
+
+
 def only(scope: Any, ids: list[Any]) -> Any:
     """The scope with its filters asking for no others than these: there may be very many."""
     if isinstance(scope, list | tuple):

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from workflows import blocks
+from workflows import blocks, people
 from workflows.conf import conf
 from workflows.errors import Invalid, SluiceError
 from workflows.graph import Graph
@@ -143,6 +143,8 @@ def _check(workflow: Workflow, rows: Mapping[str, Node], found: _Findings, by: A
         with found.at(path, row):
             check_policy(row.policy, row.type, row.config, lenient=lenient)
         _remark(path, row, found)
+    for path, place, message in strangers(rows):
+        found.add(f"{path}.{place}", message, rows[path], "remark", fatal=False)
     _check_branches(rows, found)
     _remark_error_branches(rows, found)
     if not any(problem.field.startswith("nodes") and problem.code == "links" for problem in found.problems):
@@ -188,6 +190,21 @@ def _remark(path: str, row: Node, found: _Findings) -> None:
         return  # told by the other checks
     for place, message in remarks:
         found.add(f"{path}.config.{place}", message, row, "remark", fatal=False)
+
+
+def strangers(rows: Mapping[str, Node]) -> list[tuple[str, str, str]]:
+    """(path of the node, place in it, sentence) of those whom nodes name and who are no active users; one query."""
+    named: dict[str, Any] = {}
+    for number, row in enumerate(rows.values()):
+        try:
+            instruction = get_instruction(row.type)
+            places = instruction.people_of(instruction.parse(row.config))
+        except Invalid:
+            continue  # told by the other checks
+        named |= {f"{number}.config.{place}": value for place, value in places.items()}
+    paths = list(rows)
+    told = [(*where.split(".", 1), sentence) for where, sentence in people.strangers(named)]
+    return [(paths[int(number)], place, sentence) for number, place, sentence in told]
 
 
 def _remark_error_branches(rows: Mapping[str, Node], found: _Findings) -> None:

@@ -79,10 +79,31 @@ def _of_result(reach: Reach, node: GraphNode, found: Reference, key: str) -> Dou
     named = reach.graph.by_key.get(key)
     if named is None:
         return Doubt(found.place, _unknown(reach.graph, key), fatal=True)
-    if reach.is_before(named, node):
+    if reach.is_before(named, node) or _ran_all(reach, node, named) or _waits_beside(node, named):
         return None
     sentence, fatal = _why(reach, node, named)
     return Doubt(found.place, sentence % key, fatal)
+
+
+def _ran_all(reach: Reach, node: GraphNode, named: GraphNode) -> bool:
+    """Whether it stands in a parallel before the node that goes on only when all its branches have ended well."""
+    outside, inside = named, set(_around(node))
+    while (above := outside.parent) is not None and above not in inside and not outside.in_error_branch:
+        goes_on = "onError" in above.raw_policy and above.raw_policy["onError"] not in ("fail", "ask")
+        if above.type != "parallel" or above.raw_config.get("mode") not in (None, "all") or goes_on:
+            break
+        outside = above
+    return outside is not named and reach.is_before(outside, node)
+
+
+def _waits_beside(node: GraphNode, named: GraphNode) -> bool:
+    """Whether it is a wait that begins an earlier branch of a parallel around both: it waits already, and its result
+    says for what."""
+    fork, kind = named.parent, _kind(named)
+    if fork is None or fork.type != "parallel" or named.upstream is not fork or kind is None or not kind.waits_outside:
+        return False
+    mine = next((each for each in (node, *_around(node)) if each.parent is fork), None)
+    return mine is not None and not mine.in_error_branch and (mine.branch or 0) > (named.branch or 0)
 
 
 def _why(reach: Reach, node: GraphNode, named: GraphNode) -> tuple[str, bool]:

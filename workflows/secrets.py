@@ -11,8 +11,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import IntegrityError, router, transaction
+from django.db.models import Model
 from django.utils.encoding import force_bytes
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
 
 from workflows import ambient, history
 from workflows.actions import Action
@@ -27,6 +29,8 @@ LONGEST_VALUE = 20_000
 LONGEST_DESCRIPTION = 255
 #: What the keys are derived for: those of the API's tokens come from the same SECRET_KEY.
 _PURPOSE = b"sluice.secrets.v1"
+#: What keeps values that `seal` encrypted: models with columns `name` and `sealed`. Other apps add theirs.
+sealed_models: list[type[Model]] = [Secret]
 
 
 class Unopenable(SluiceError):
@@ -36,13 +40,15 @@ class Unopenable(SluiceError):
     status = 409
 
 
+# In reports of errors too the value is nobody's.
+@sensitive_variables("value")
 def seal(value: str) -> str:
     """The value encrypted with the first key."""
     return _box().encrypt(value.encode()).decode()
 
 
-def unseal(secret: Secret) -> str:
-    """The value. Raises `Unopenable`."""
+def unseal(secret: Any) -> str:
+    """The value of a secret, or of another row of `sealed_models`. Raises `Unopenable`."""
     try:
         return _box().decrypt(secret.sealed.encode()).decode()
     except InvalidToken:
@@ -55,7 +61,7 @@ def unseal(secret: Secret) -> str:
         ) from None
 
 
-def opens(secret: Secret) -> bool:
+def opens(secret: Any) -> bool:
     """Whether some key in force opens it."""
     try:
         unseal(secret)
@@ -64,6 +70,7 @@ def opens(secret: Secret) -> bool:
     return True
 
 
+@sensitive_variables("value")
 def create(name: str, value: str, *, description: str = "", by: Any = None) -> Secret:
     """A new secret. Raises `Invalid` (fields "name", "value", "description")."""
     if not isinstance(name, str) or not re.match(ENV_NAME, name):
@@ -86,6 +93,7 @@ def create(name: str, value: str, *, description: str = "", by: Any = None) -> S
     return secret
 
 
+@sensitive_variables("value")
 def change(secret: Secret, *, value: str | None = None, description: str | None = None, by: Any = None) -> Secret:
     """Gives it another value or description; None keeps what is. Its name stays: workflows call it by that.
 
@@ -123,24 +131,33 @@ def rotate() -> tuple[int, list[str]]:
     """Encrypts with the first key what another key opens; answers how many, and the names of those that none opens."""
     first = _box_of(tuple(_keys())[:1])
     done, unopened = 0, []
-    for name in Secret.objects.using(_alias()).order_by("name").values_list("name", flat=True):
+    for model, pk in _sealed():
         with transaction.atomic(using=_alias()):
-            row = Secret.objects.using(_alias()).select_for_update().filter(name=name).first()
+            row = model._default_manager.using(_alias()).select_for_update().filter(pk=pk).first()
             if row is None or _opened_by(first, row):
                 continue
             try:
                 sealed = seal(unseal(row))
             except Unopenable:
-                unopened.append(name)
+                unopened.append(str(row))
                 continue
             # An update: nobody changed the secret, so neither its time nor its author does.
-            done += Secret.objects.using(_alias()).filter(pk=row.pk).update(sealed=sealed)
+            done += model._default_manager.using(_alias()).filter(pk=pk).update(sealed=sealed)
     return done, unopened
 
 
 def unopenable() -> list[str]:
     """Names of the secrets that no key in force opens."""
-    return [row.name for row in Secret.objects.using(_alias()).order_by("name") if not opens(row)]
+    rows: Iterator[Any] = (
+        row for model in sealed_models for row in model._default_manager.using(_alias()).order_by("name", "pk")
+    )
+    return [str(row) for row in rows if not opens(row)]
+
+
+def _sealed() -> Iterator[tuple[type[Model], Any]]:
+    for model in sealed_models:
+        for pk in model._default_manager.using(_alias()).order_by("name", "pk").values_list("pk", flat=True):
+            yield model, pk
 
 
 def load(names: Sequence[str]) -> dict[str, Secret]:
@@ -166,7 +183,7 @@ def _derived(key: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE).derive(key)
 
 
-def _opened_by(box: MultiFernet, secret: Secret) -> bool:
+def _opened_by(box: MultiFernet, secret: Any) -> bool:
     try:
         box.decrypt(secret.sealed.encode())
     except InvalidToken:

@@ -60,10 +60,20 @@ def refresh(text: str) -> Pair:
     return _pair(user, claims["sid"], extra)
 
 
-def revoke(claims: dict[str, Any]) -> None:
-    """Ends all tokens of the sign-in that these claims belong to."""
-    _revoke(claims["sid"], timezone.now() + timedelta(seconds=max(conf().TOKEN_REFRESH_SECONDS, conf().TOKEN_SECONDS)))
-    _revoke(claims["jti"], _moment(claims["exp"]))
+def revoke(claims: dict[str, Any], *, seconds: int = 0) -> None:
+    """Ends all tokens of the sign-in that these claims belong to; `seconds` is how long a dialect's own may live."""
+    longest = max(conf().TOKEN_REFRESH_SECONDS, conf().TOKEN_SECONDS, seconds)
+    _revoke(claims["sid"], timezone.now() + timedelta(seconds=longest))
+    _revoke(claims["jti"], _moment(claims["exp"]) + timedelta(seconds=seconds))
+
+
+def once(mark: str, until: datetime) -> datetime | None:
+    """Makes a mark that is remembered until then: None the first time, else until when the first one is."""
+    if _revoke(mark, until):
+        return None
+    known = RevokedToken.objects.using(_alias()).filter(token=mark).values_list("expires_at", flat=True).first()
+    # Forgotten just now.
+    return known or timezone.now()
 
 
 def issue(user: Any, *, use: str, seconds: int, session: str | None = None, **claims: Any) -> str:
@@ -92,10 +102,11 @@ def ours(text: str) -> bool:
     return claims.get("iss") == ISSUER
 
 
-def read(text: str, *, use: str = ACCESS) -> dict[str, Any]:
+def read(text: str, *, use: str = ACCESS, grace: int = 0) -> dict[str, Any]:
     """The claims of a token that is signed by us, not expired and meant for this use. Raises `BadToken`.
 
-    Whether it was revoked and its user is still good is for `user_of` to say.
+    Whether it was revoked and its user is still good is for `user_of` to say. With `grace` one is read, too, that
+    expired at most so many seconds ago.
     """
     for key in _keys():
         try:
@@ -104,6 +115,7 @@ def read(text: str, *, use: str = ACCESS) -> dict[str, Any]:
                 key,
                 algorithms=[_ALGORITHM],
                 issuer=ISSUER,
+                leeway=grace,
                 # `iat` only tells: another web server's clock may be a moment ahead.
                 options={"require": ["exp", "jti", "sid", "sub", "use", "pwd"], "verify_iat": False},
             )

@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, router, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -48,6 +49,8 @@ _CHANGEABLE = frozenset(
 _CREATABLE = _CHANGEABLE | {"type", "sync", "key", "definition_source"}
 _REVISABLE = (_CHANGEABLE - {"config"}) | {"current"}
 _COPYABLE = (_CHANGEABLE - {"config"}) | {"key"}
+#: What the text that a version was made of says too: changed, it isn't that version's any more.
+_OF_SOURCE = frozenset(("name", "config", "options", "time_zone"))
 #: A revision and a copy have these of their origin, whatever is given (spec 3.8).
 _OF_ORIGIN = frozenset(("type", "sync", "config"))
 
@@ -91,7 +94,9 @@ def change_workflow(
         _check(row, values, stored, lenient)
         retired = _settle(row, siblings, by)
         row.updated_by_id = who(by)
-        row.save(update_fields=[*values, "current", "updated_by", "updated_at"])
+        if any(name in _OF_SOURCE and before[name] != value for name, value in values.items()):
+            row.definition_source = None
+        row.save(update_fields=[*values, "current", "updated_by", "updated_at", "definition_source"])
         after = {**values, "current": row.version if row.current else before["current"]}
         if categories is not None:
             before["categories"] = _titles(row)
@@ -100,7 +105,7 @@ def change_workflow(
         _record_change(row, history.changed(before, after), by, reason)
         if row.enabled or was_enabled or retired or row.frozen:
             _announce()
-    for name in (*values, "current", "updated_by_id", "updated_at"):
+    for name in (*values, "current", "updated_by_id", "updated_at", "definition_source"):
         setattr(workflow, name, getattr(row, name))
     return row
 
@@ -120,7 +125,10 @@ def revise(workflow: Workflow, *, by: Any = None, **overrides: Any) -> Workflow:
     with _transaction():
         _lock(workflow.key)
         origin = _fresh(workflow)
-        twin = _duplicate(origin, {"key": origin.key, "name": origin.name, **_overrides(overrides, _REVISABLE)}, by)
+        values = _overrides(overrides, _REVISABLE)
+        source = None if _OF_SOURCE & values.keys() else origin.definition_source
+        same = {"key": origin.key, "name": origin.name, "definition_source": source}
+        twin = _duplicate(origin, {**same, **values}, by)
         made = {"version": [origin.version, twin.version], **_made(twin, origin)}
         history.record(Action.WORKFLOW_REVISE, history.of_workflow(twin), by=by, changes=made)
     return twin
@@ -278,8 +286,14 @@ def _settle(workflow: Workflow, siblings: list[Workflow], by: Any) -> bool:
 
 
 def _check_name(workflow: Workflow) -> None:
-    namesakes = _rows().current().filter(name=workflow.name).exclude(key=workflow.key)
-    if workflow.name is not None and namesakes.exists():
+    """Others call a workflow by its name or its key, so no name may be another's key."""
+    if workflow.name is None:
+        return
+    taken = _rows().filter(Q(current=True, name=workflow.name) | Q(key=workflow.name)).exclude(key=workflow.key)
+    key = taken.values_list("key", flat=True).first()
+    if key == workflow.name:
+        raise Invalid(_("%s is the key of another workflow; choose another name.") % workflow.name, field="name")
+    if key is not None:
         raise Invalid(_("Another workflow is named %s; choose another name.") % workflow.name, field="name")
 
 

@@ -1,5 +1,7 @@
-"""Which workflows, and with them which runs, a person may see: `SLUICE["VISIBLE"]` narrows what permissions allow."""
+"""Which workflows, and with them which runs, a person may see: `SLUICE["VISIBLE"]` narrows what permissions allow, and
+a key that is limited to some workflows narrows it further for who comes with it."""
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 from django.db.models import Model, Q, QuerySet
@@ -13,8 +15,9 @@ M = TypeVar("M", bound=Model)
 
 def visible(workflows: QuerySet[Workflow], user: Any) -> QuerySet[Workflow]:
     """Of these versions, those that `user` may see. Permissions are asked besides; a superuser sees all."""
-    rule = _rule(user)
-    return workflows if rule is None else workflows.filter(_pks(rule))
+    rule, keys = _rule(user), _limit(user)
+    workflows = workflows if rule is None else workflows.filter(_pks(rule))
+    return workflows if keys is None else workflows.filter(key__in=keys)
 
 
 def visible_rows(rows: QuerySet[M], user: Any, *, key: str = "key") -> QuerySet[M]:
@@ -23,29 +26,41 @@ def visible_rows(rows: QuerySet[M], user: Any, *, key: str = "key") -> QuerySet[
 
     Who sees one version of a workflow sees its runs on all versions; runs of deleted workflows are for superusers.
     """
-    rule = _rule(user)
-    return rows if rule is None else rows.filter(**{f"{key}__in": Workflow.objects.filter(_pks(rule)).values("key")})
+    rule, keys = _rule(user), _limit(user)
+    if rule is not None:
+        rows = rows.filter(**{f"{key}__in": Workflow.objects.filter(_pks(rule)).values("key")})
+    return rows if keys is None else rows.filter(**{f"{key}__in": keys})
 
 
 def visible_nodes(nodes: QuerySet[Node], user: Any) -> QuerySet[Node]:
     """Of these nodes, those of versions that `user` may see."""
-    rule = _rule(user)
-    return nodes if rule is None else nodes.filter(workflow__in=Workflow.objects.filter(_pks(rule)))
+    return nodes.filter(workflow__in=visible(Workflow.objects.all(), user)) if narrowed(user) else nodes
 
 
 def narrowed(user: Any) -> bool:
     """Whether anything is hidden from `user`."""
-    return _rule(user) is not None
+    return _rule(user) is not None or _limit(user) is not None
 
 
 def may_see(workflow: Workflow, user: Any) -> bool:
     """Whether `user` may see this version."""
-    return _rule(user) is None or visible(Workflow.objects.filter(pk=workflow.pk), user).exists()
+    return not narrowed(user) or visible(Workflow.objects.filter(pk=workflow.pk), user).exists()
+
+
+def limit(user: Any, keys: Collection[str]) -> None:
+    """From here on this user object, a superuser's too, sees the workflows with these keys and no others: in lists, and
+    in what a definition may call or listen to."""
+    user._sluice_workflows = list(keys)
 
 
 def _pks(rule: Q) -> Q:
     # A subquery: a rule through a to-many relation (categories) must not repeat rows.
     return Q(pk__in=Workflow.objects.filter(rule).order_by().values("pk"))
+
+
+def _limit(user: Any) -> list[str] | None:
+    found: list[str] | None = getattr(user, "_sluice_workflows", None)
+    return found
 
 
 def _rule(user: Any) -> Q | None:

@@ -9,7 +9,7 @@ from workflows.models import Node
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("registered")]
 
-_SIGNS = {"fork": "(", "fork_end": ")", "branch_end": ".", "card_end": "/"}
+_SIGNS = {"fork": "(", "fork_end": ")", "branch_end": ".", "card_end": "/", "way": "[", "way_end": "]"}
 
 
 def drawn(workflow, **options):
@@ -45,13 +45,39 @@ def test_parts_stand_in_reading_order(outline, plain, with_places):
     assert drawn(workflow, places=True) == with_places
 
 
-def test_everything_opened_is_closed_at_any_depth():
+@pytest.mark.parametrize(
+    ("type", "outline", "plain", "with_places"),
+    [
+        ("t-plain", "a(-1: b) c", "a ( [ ] On error: b / . ) / c /",
+         "+ a ( [ ] On error: + b / + . ) / + c / +"),
+        ("t-plain", "a c", "a ( [ ] On error: . ) / c /", "+ a ( [ ] On error: + . ) / + c / +"),
+        ("t-fork", "a(-1: b)", "a ( [ ] On error: b / . ) /",
+         "+ a ( New branch: + . On error: + b / + . ) / +"),
+        ("t-fork", "a(0: b; -1: c)", "a ( Branch 0: b / . On error: c / . ) /",
+         "+ a ( Branch 0: + b / + . New branch: + . On error: + c / + . ) / +"),
+        ("loop", "a(0: b; -1: c)", "a ( [ ( Each item: b / . ) ] On error: c / . ) /",
+         "+ a ( [ ( Each item: + b / + . ) ] On error: + c / + . ) / +"),
+    ],
+)  # fmt: skip
+def test_a_way_passes_beside_an_error_branch(type, outline, plain, with_places):
+    """Nothing can be put on it; what stands in a frame stands there without the error branch."""
     workflow = spare()
-    plant(workflow, "(0: ".join(f"N{number}" for number in range(300)) + ")" * 299)
+    nodes = plant(workflow, outline)
+    Node.objects.filter(pk=nodes["a"].pk).update(type=type, policy={"onError": "branch"})
+    assert drawn(workflow) == plain
+    assert drawn(workflow, places=True) == with_places
+    frames = [part.frame for part in lay_out(graph(workflow)).parts if part.what == "fork"]
+    assert frames == (["", "loop"] if type == "loop" else [""])
+
+
+@pytest.mark.parametrize("index", [0, -1])
+def test_everything_opened_is_closed_at_any_depth(index):
+    workflow = spare()
+    plant(workflow, f"({index}: ".join(f"N{number}" for number in range(300)) + ")" * 299)
     parts = lay_out(graph(workflow), places=True).parts
     opened = []
     for part in parts:
-        if part.what in ("card", "fork", "branch"):
+        if part.what in ("card", "fork", "branch", "way"):
             opened.append(part.what)
         elif part.what.endswith("_end"):
             assert opened.pop() == part.what.removesuffix("_end")

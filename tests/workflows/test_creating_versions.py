@@ -147,3 +147,11 @@ class TestNames:
             versions.enable(old)
         assert raised.value.field == "name"
         assert state(old) == [(False, None)]
+
+
+def test_no_name_is_the_key_of_another() -> None:
+    other = versions.create_workflow(type="manual", title="Other", key="orders0key")
+    with pytest.raises(Invalid, match="is the key of another workflow") as raised:
+        versions.create_workflow(type="manual", title="A", name=other.key)
+    assert raised.value.field == "name"
+    assert versions.change_workflow(other, name=other.key).name == other.key

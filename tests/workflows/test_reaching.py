@@ -51,8 +51,23 @@ def found(*nodes):
         (says("b", of("a")), says("a"), {"type": "variable", "key": "v", "config": {"target": "a", "value": 1}}),
         (ask([says("b")]), says("c", of("b", ":none"))),
         (says("a", "{{ctx.$jobsMapByNodeKey}} {{$scopes}}"),),
+        (beside(says("a"), says("b")), says("c", of("b"))),
+        (loop(beside(ask([says("x")]), says("b")), ask([says("c", of("b"))], key="again")),),
+        (beside({"type": "callback", "key": "a"}, says("b", of("a"))),),
     ],
-    ids=["before", "in-a-branch", "scope", "scope-around", "own-condition", "assigned", "default", "whole"],
+    ids=[
+        "before",
+        "in-a-branch",
+        "scope",
+        "scope-around",
+        "own-condition",
+        "assigned",
+        "default",
+        "whole",
+        "all-branches",
+        "all-in-a-round",
+        "a-wait-beside",
+    ],
 )
 def test_nothing_is_wrong(nodes):
     assert found(*nodes) == []

@@ -4,7 +4,7 @@ from django.db.models import Q
 
 from tests.workflows.kinds import spare
 from workflows.models import Category, Node, Workflow
-from workflows.visibility import may_see, visible, visible_rows
+from workflows.visibility import limit, may_see, narrowed, visible, visible_nodes, visible_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +60,20 @@ def test_a_superuser_sees_all(settings, workflows, ann):
     settings.SLUICE = {"VISIBLE": NAMED}
     ann.is_superuser = True
     assert len(seen(ann)[0]) == 3
+
+
+@pytest.mark.parametrize("superuser", [False, True])
+def test_a_limit_narrows_further(settings, workflows, ann, superuser):
+    ann.is_superuser = superuser
+    limit(ann, [workflows["hers"].key])
+    assert seen(ann) == (["hers", "older"], ["hers", "older"])
+    assert [row.title for row in visible_nodes(Node.objects.order_by("title"), ann)] == ["hers", "older"]
+    assert narrowed(ann)
+    assert [may_see(workflows[name], ann) for name in ("hers", "other")] == [True, False]
+    settings.SLUICE = {"VISIBLE": NAMED}
+    assert seen(ann)[0] == (["hers", "older"] if superuser else ["hers"])
+    limit(ann, [workflows["other"].key])
+    assert seen(ann)[0] == (["other"] if superuser else [])
 
 
 def test_one_query(settings, workflows, ann, django_assert_num_queries):

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext_lazy
 from pydantic import ValidationError
 
 from workflows.admin.schemaform.labels import choice_label
@@ -22,6 +23,14 @@ LONGEST_SUMMARY, LONGEST_PROBLEM = 80, 160
 #: Settings that say what a node does, the most telling first; those of a nested group under their own names.
 _TELLING = ("expression", "sql", "workflow", "subject", "channelName", "target", "source", "value", "title")
 _PEOPLE = ("assignees", "users")
+#: Lengths of time by their unit in milliseconds.
+_LENGTHS = {
+    1_000: ngettext_lazy("%(count)d second", "%(count)d seconds", "count"),
+    60_000: ngettext_lazy("%(count)d minute", "%(count)d minutes", "count"),
+    3_600_000: ngettext_lazy("%(count)d hour", "%(count)d hours", "count"),
+    86_400_000: ngettext_lazy("%(count)d day", "%(count)d days", "count"),
+    604_800_000: ngettext_lazy("%(count)d week", "%(count)d weeks", "count"),
+}
 #: Of a text; more does not fit a card.
 _MOST_READ = 1_000
 _RESULT = re.compile(r"\{\{\s*\$(?:jobsMapByNodeKey|scopes)\.(\w+)([^{}]*?)\s*\}\}")
@@ -98,6 +107,8 @@ def _of_request(config: Mapping[str, Any]) -> str:
 def _of_time(config: Mapping[str, Any]) -> str:
     duration, unit = _text(config.get("duration")), config.get("unit")
     known = isinstance(unit, int | str) and unit not in ("", None)
+    if type(config.get("duration")) is int and unit in _LENGTHS:
+        return str(_LENGTHS[unit] % {"count": config["duration"]})
     return duration and (f"{duration} {choice_label('unit', unit, ())}" if known else duration)
 
 

@@ -30,6 +30,7 @@ _KINDS = {
     "task": gettext_lazy("Task"),
     "application": gettext_lazy("Application"),
     "secret": gettext_lazy("Secret"),
+    "access_key": gettext_lazy("Access key"),
     "hold": gettext_lazy("Hold"),
     "bulk": gettext_lazy("Bulk operation"),
 }

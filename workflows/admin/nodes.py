@@ -1,6 +1,6 @@
 """Nodes in the admin: their own page, and small pages that add, move, copy and delete them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -24,6 +24,7 @@ from workflows.admin.choosing import PeopleMixin
 from workflows.admin.forms import pretty
 from workflows.admin.history import HistoryMixin
 from workflows.admin.nodeforms import NO_PLACE, DeleteBranchForm, DeleteNodeForm, NewNodeForm, NodeForm, PlaceForm
+from workflows.admin.remarks import of_people
 from workflows.admin.trying import TryMixin
 from workflows.canvas import lay_out, tree
 from workflows.canvas.places import allowed
@@ -87,6 +88,8 @@ class NodeAdmin(PeopleMixin, TryMixin, HistoryMixin, OperationAdmin[Node]):
         return ("key",) if self.has_change_permission(request, obj) else ("key", *_READ)
 
     def response_change(self, request: HttpRequest, obj: Node) -> HttpResponse:
+        for sentence in of_people(obj):
+            messages.warning(request, sentence)
         if "_continue" in request.POST:
             return super().response_change(request, obj)
         messages.success(request, _("Saved node “%s”.") % obj)
@@ -119,7 +122,8 @@ class NodeAdmin(PeopleMixin, TryMixin, HistoryMixin, OperationAdmin[Node]):
         form = made(request.POST if request.method == "POST" else None, instance=node)
 
         def run(cleaned: Mapping[str, Any]) -> HttpResponse:
-            return self._done(request, node.workflow, _("Saved node “%s”.") % form.saved, node)
+            told = of_people(form.saved)
+            return self._done(request, node.workflow, _("Saved node “%s”.") % form.saved, node, told)
 
         return self._page(
             request, node.workflow, str(node), form, run, _("Save"), node=node,
@@ -179,7 +183,7 @@ class NodeAdmin(PeopleMixin, TryMixin, HistoryMixin, OperationAdmin[Node]):
             with self._edit(request, workflow) as edit:
                 node = editing.add_node(workflow, type=kind.type, **values, by=request.user)
                 edit.what = _("Added node “%s”.") % node
-            return self._done(request, workflow, edit.what, node)
+            return self._done(request, workflow, edit.what, node, of_people(node))
 
         chosen = form["place"].value()
         place = tree.parse_place(chosen) if chosen in dict(places) and chosen != NO_PLACE else None
@@ -298,11 +302,21 @@ class NodeAdmin(PeopleMixin, TryMixin, HistoryMixin, OperationAdmin[Node]):
         found = allowed(graph, graph.nodes[moved]) if moved else lay_out(graph, places=True).places
         return [(place.place, "\u2003" * min(place.depth, _DEEPEST) + str(place.label)) for place in found]
 
-    def _done(self, request: HttpRequest, workflow: Workflow, sentence: str, node: Node | None = None) -> HttpResponse:
+    def _done(
+        self,
+        request: HttpRequest,
+        workflow: Workflow,
+        sentence: str,
+        node: Node | None = None,
+        warnings: Sequence[str] = (),
+    ) -> HttpResponse:
         self.log_change(request, workflow, sentence)
         if live(request):
-            return panel(request, self.admin_site, workflow, sentence, node.pk if node else None)
+            said = " ".join([sentence, *warnings])
+            return panel(request, self.admin_site, workflow, said, node.pk if node else None)
         messages.success(request, sentence)
+        for warning in warnings:
+            messages.warning(request, warning)
         return HttpResponseRedirect(self.workflow_url(workflow.pk))
 
     def _page(

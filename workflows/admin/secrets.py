@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from workflows import secrets
 from workflows.admin.base import OperationAdmin
@@ -42,6 +42,7 @@ class SecretForm(OperationForm):
                 _("Kept encrypted; nobody will see it again.") if adding else _("Leave empty to keep the present one.")
             )
 
+    @sensitive_variables("given")
     def operate(self, adding: bool) -> Secret:
         given = self.cleaned_data
         if adding:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from workflows import transfer
 from workflows.admin.base import OperationAdmin, badge, chosen, page_of_site, require
 from workflows.admin.forms import add_errors
+from workflows.admin.remarks import warn
 from workflows.admin.versions import MEDIA, of_rows
 from workflows.admin.versions_rows import new_rows
 from workflows.errors import Invalid, SluiceError
@@ -44,8 +45,11 @@ _TONES = {
 class UploadForm(forms.Form):
     file = forms.FileField(
         label=gettext_lazy("File"),
-        help_text=gettext_lazy("JSON in UTF-8, as exported here or as NocoBase's API gives workflows; 2 MiB at most."),
-        widget=forms.FileInput({"accept": ".json,application/json"}),
+        help_text=gettext_lazy(
+            "JSON as exported here, as NocoBase's API gives workflows or as FunctionGraph takes them, or FDL (YAML or "
+            "JSON); in UTF-8, 2 MiB at most."
+        ),
+        widget=forms.FileInput({"accept": ".json,.yaml,.yml,application/json,application/yaml"}),
     )
     enable = forms.BooleanField(
         label=gettext_lazy("Enable what is imported"),
@@ -136,7 +140,7 @@ class TransferMixin(_Base):
         if not form.is_valid():
             messages.error(request, _("The file didn't come back whole; choose it again."))
             return HttpResponseRedirect(reverse("admin:workflows_workflow_import", current_app=self.admin_site.name))
-        content, enable = form.cleaned_data["content"], form.cleaned_data["enable"] and may_enable
+        content, enable = _whole(form.cleaned_data["content"]), form.cleaned_data["enable"] and may_enable
         try:
             definitions = _read(content)
             if transfer.plan(definitions, enable=enable, by=request.user).fingerprint != form.cleaned_data["seen"]:
@@ -150,6 +154,7 @@ class TransferMixin(_Base):
             self.log_addition(request, each.workflow, _("Imported"))
         sentence = ngettext("Imported %d workflow.", "Imported %d workflows.", len(made))
         messages.success(request, sentence % len(made))
+        warn(request, [each.workflow for each in made if each.item.enable])
         if len(made) == 1:
             listed = reverse(
                 "admin:workflows_workflow_change", args=[made[0].workflow.pk], current_app=self.admin_site.name
@@ -178,11 +183,21 @@ def _download(rows: list[Workflow]) -> HttpResponse:
 
 
 def _on_one_line(text: str) -> str:
-    """The JSON without line breaks, which a form's field would change; what is none stays as it is."""
+    """The text without line breaks, which a form's field would change: what is no JSON as a JSON text."""
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
-    except ValueError:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = text
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _whole(text: str) -> str:
+    """What `_on_one_line` was given, or the same in JSON."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return text
+    return value if isinstance(value, str) else text
 
 
 def _shown(item: Item) -> dict[str, Any]:

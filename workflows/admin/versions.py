@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from workflows import registries, versions
 from workflows.admin.base import STYLES, OperationAdmin, form_page, page_of_site, require
+from workflows.admin.remarks import warn
 from workflows.admin.versions_rows import stretches
 from workflows.comparison import Comparison, compare_rows
 from workflows.errors import SluiceError
@@ -123,7 +124,7 @@ class VersionsMixin(_Base):
         form = BackForm(request.POST if request.method == "POST" else None, may_enable=may_enable)
         current = visible(Workflow.objects.filter(key=workflow.key, current=True), request.user).first()
         context: dict[str, Any] = {}
-        if current is not None and current.pk != workflow.pk:
+        if current is not None and current.pk != workflow.pk and self.has_view_permission(request):
             try:
                 context = {"first": current, "second": workflow, **side_by_side(current, workflow)}
             except SluiceError as error:
@@ -134,6 +135,8 @@ class VersionsMixin(_Base):
             sentence = _("Version %(new)d is version %(old)d again.") % {"new": made.version, "old": workflow.version}
             self.log_change(request, made, sentence)
             messages.success(request, sentence)
+            if made.enabled:
+                warn(request, [made])
             return HttpResponseRedirect(self._url("change", made.pk))
 
         return form_page(

@@ -32,13 +32,13 @@ from workflows.admin.canvas import CanvasMixin, panel_context
 from workflows.admin.forms import OperationForm, ReasonForm
 from workflows.admin.history import HistoryMixin
 from workflows.admin.lists import CurrentFilter, TypeFilter
+from workflows.admin.remarks import warn
 from workflows.admin.schemaform import SchemaField
 from workflows.admin.schemaform.fields import draft
 from workflows.admin.transfer import TransferMixin
 from workflows.admin.versions import VersionsMixin
 from workflows.errors import SluiceError
 from workflows.models import HistoryEntry, HistoryQuerySet, Workflow
-from workflows.problems import problems_of_version
 from workflows.templatetags.sluice import moment
 from workflows.triggers import triggers
 from workflows.visibility import visible
@@ -160,7 +160,13 @@ class WorkflowAdmin(CanvasMixin, VersionsMixin, TransferMixin, HistoryMixin, Ope
 
     @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
     def enable_selected(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> None:
-        self._each(request, queryset, lambda workflow: versions.enable(workflow, by=request.user), _("Enabled: %s."))
+        enabled: list[Workflow] = []
+
+        def enable(workflow: Workflow) -> None:
+            enabled.append(versions.enable(workflow, by=request.user))
+
+        self._each(request, queryset, enable, _("Enabled: %s."))
+        warn(request, enabled)
 
     @admin.action(description=gettext_lazy("Disable"), permissions=["change"])
     def disable_selected(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> None:
@@ -277,7 +283,7 @@ class WorkflowAdmin(CanvasMixin, VersionsMixin, TransferMixin, HistoryMixin, Ope
     def enable_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         def enable(workflow: Workflow, *, by: Any) -> Workflow:
             enabled = versions.enable(workflow, by=by)
-            _warn(request, enabled)
+            warn(request, [enabled])
             return enabled
 
         return self._button(request, pk, "workflows.change_workflow", enable, _("Enabled “%s”."))
@@ -355,19 +361,8 @@ class WorkflowAdmin(CanvasMixin, VersionsMixin, TransferMixin, HistoryMixin, Ope
 _RECORD = ("key", "version", "shown_current", "shown_frozen", "shown_created", "shown_updated")
 #: Characters of titles that a message shows.
 _TOLD = 300
-#: Warnings told when a version is enabled.
-_WARNINGS = 5
 #: The newest versions listed on a page.
 _VERSIONS = 20
-
-
-def _warn(request: HttpRequest, workflow: Workflow) -> None:
-    """Tells what stands in nobody's way but may not be meant, such as a task that nobody can answer."""
-    found = [each for each in problems_of_version(workflow, by=request.user) if each.severity == "warning"][:_WARNINGS]
-    titles = dict(workflow.nodes.values_list("key", "title")) if found else {}
-    for problem in found:
-        where = titles.get(problem.node or "") or problem.field
-        messages.warning(request, f"“{where}”: {problem.message}")
 
 
 def enabled_badge(workflow: Workflow) -> str:

@@ -1,10 +1,10 @@
 """Who changed what, when, from where and why: the log as a whole, and that of one workflow or node."""
 
-from functools import cached_property
 from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from workflows.actions import Action, Origin
@@ -15,7 +15,7 @@ from workflows.models import HistoryEntry, Node, Workflow
 from workflows.visibility import visible, visible_nodes, visible_rows
 
 #: What something may be done to.
-OBJECT_KINDS = ("workflow", "node", "execution", "job", "secret", "bulk", "hold")
+OBJECT_KINDS = ("workflow", "node", "execution", "job", "secret", "access_key", "bulk", "hold")
 
 
 class HistorySerializer(RecordSerializer[HistoryEntry]):
@@ -42,7 +42,7 @@ class HistoryFilter(StrictFilterSet):
         "object_kind",
         lambda: OBJECT_KINDS,
         HistoryEntry,
-        help_text=_("workflow, node, execution, job, secret or bulk."),
+        help_text=_("workflow, node, execution, job, secret, access_key or bulk."),
     )
     object = ids("object_id", help_text=_("Ids of objects; give their kind too."))
     workflow = ids("workflow", help_text=_("Ids of workflow versions."))

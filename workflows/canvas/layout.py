@@ -13,8 +13,10 @@ from django.utils.translation import gettext as _
 from workflows.canvas.tree import Row, branches
 from workflows.errors import SluiceError
 from workflows.graph import Graph, GraphNode
+from workflows.policy import ERROR_BRANCH
 
-What = Literal["place", "card", "card_end", "fork", "fork_end", "branch", "branch_end"]
+#: A "way" is a column without a name beside an error branch: where the line goes as long as nothing fails.
+What = Literal["place", "card", "card_end", "fork", "fork_end", "branch", "branch_end", "way", "way_end"]
 #: How the branches of a node stand: beside each other, in the frame of what is repeated, or of one transaction.
 Frame = Literal["", "loop", "block"]
 
@@ -24,7 +26,7 @@ _END = "end"
 
 @dataclass(frozen=True)
 class Part:
-    """One thing to draw. Every "card", "fork" and "branch" is closed by its "..._end"."""
+    """One thing to draw. Every "card", "fork", "branch" and "way" is closed by its "..._end"."""
 
     what: What
     depth: int = 0
@@ -121,20 +123,40 @@ def _parts(graph: Graph, extras: Mapping[int, Any], places: bool) -> Iterator[Pa
 
 def _fork(node: GraphNode, depth: int, places: bool) -> Iterator[Part]:
     found = [row for row in branches(node, depth) if places or not row.new]
+    own = [row for row in found if row.index != ERROR_BRANCH]
+    frame = _frame(node)
+    if own == found or (own and not frame):
+        yield from _columns(found, frame, places)
+        return
+    # Alone, the error branch would look like the only way on; in the frame, like a part of what is repeated or undone.
+    yield Part("fork", depth, node)
+    yield Part("way", depth, node)
+    yield from _columns(own, frame, places)
+    yield Part("way_end", depth, node)
+    yield from _branch(found[-1], places)
+    yield Part("fork_end", depth, node)
+
+
+def _columns(found: list[Row], frame: Frame, places: bool) -> Iterator[Part]:
+    """Branches of a node beside each other, if there are any."""
     if not found:
         return
-    yield Part("fork", depth, node, frame=_frame(node))
+    yield Part("fork", found[0].depth, found[0].node, frame=frame)
     for row in found:
-        head = node.heads.get(row.index) if row.index is not None else None
-        known = {"index": row.index, "label": row.label, "filled": row.filled, "new": row.new}
-        yield Part("branch", depth, node, row.place, **known)  # type: ignore[arg-type]
-        if places:
-            where = _("First in %(node)s: %(branch)s") % {"node": row.name, "branch": row.label}
-            yield Part("place", depth, node, row.place, where, index=row.index, new=row.new)
-        if head is not None:
-            yield Part("card", depth, head)
-        yield Part("branch_end", depth, node, **known)  # type: ignore[arg-type]
-    yield Part("fork_end", depth, node)
+        yield from _branch(row, places)
+    yield Part("fork_end", found[0].depth, found[0].node)
+
+
+def _branch(row: Row, places: bool) -> Iterator[Part]:
+    head = row.node.heads.get(row.index) if row.index is not None else None
+    known = {"index": row.index, "label": row.label, "filled": row.filled, "new": row.new}
+    yield Part("branch", row.depth, row.node, row.place, **known)  # type: ignore[arg-type]
+    if places:
+        where = _("First in %(node)s: %(branch)s") % {"node": row.name, "branch": row.label}
+        yield Part("place", row.depth, row.node, row.place, where, index=row.index, new=row.new)
+    if head is not None:
+        yield Part("card", row.depth, head)
+    yield Part("branch_end", row.depth, row.node, **known)  # type: ignore[arg-type]
 
 
 def _frame(node: GraphNode) -> Frame:

@@ -115,6 +115,9 @@ class Approval(Instruction[ApprovalConfig]):
             found += error.errors.items()
         return found
 
+    def people_of(self, config: ApprovalConfig) -> dict[str, Any]:
+        return {"assignees": config.assignees, "delegate": config.delegate, "addSigners": config.add_signers}
+
     def compile(self, config: ApprovalConfig) -> Template:
         asked = ("assignees", "title", "description", "data")
         return compile_template({name: getattr(config, name) for name in asked})

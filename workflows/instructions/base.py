@@ -238,6 +238,10 @@ class Instruction(Generic[ConfigT]):
         """What may be meant and is often a mistake: (dotted path, sentence). It is told, and never refused."""
         return []
 
+    def people_of(self, config: ConfigT) -> Mapping[str, Any]:
+        """{dotted path: the people whom the configuration names there}, as `workflows.people` reads them."""
+        return {}
+
     def compile(self, config: ConfigT) -> Any:
         """What `run` needs made once per version: templates compiled, expressions parsed."""
         return None

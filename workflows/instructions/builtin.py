@@ -13,6 +13,7 @@ def register_builtin() -> None:
     from workflows.instructions.aggregate import Aggregate
     from workflows.instructions.approval import Approval
     from workflows.instructions.calculation import Calculation
+    from workflows.instructions.callback import Callback
     from workflows.instructions.cc import Cc
     from workflows.instructions.condition import Condition
     from workflows.instructions.create import Create
@@ -47,7 +48,7 @@ def register_builtin() -> None:
         *(Calculation, Create, Update, Destroy, Query, Aggregate),
         *(Variable, DateCalculation, DynamicCalculation, JsonQuery, JsonVariableMapping),
         *(Manual, Approval, Cc),
-        *(Request, Response, ResponseMessage, Sql, Script, Mailer, Notification, Llm),
+        *(Request, Callback, Response, ResponseMessage, Sql, Script, Mailer, Notification, Llm),
     )
     for kind in kinds:
         register_instruction(kind)

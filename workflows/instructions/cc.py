@@ -42,6 +42,9 @@ class Cc(Instruction[CcConfig]):
         self.compile(config)
         people.check(config.users, "users")
 
+    def people_of(self, config: CcConfig) -> dict[str, Any]:
+        return {"users": config.users}
+
     def compile(self, config: CcConfig) -> Template:
         return compile_template({"users": config.users, "title": config.title, "description": config.description})
 

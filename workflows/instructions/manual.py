@@ -171,6 +171,9 @@ class Manual(Instruction[ManualConfig]):
             found.insert(0, ("assignees", gettext("Nobody is asked, so the step passes at once; name people.")))
         return found
 
+    def people_of(self, config: ManualConfig) -> dict[str, Any]:
+        return {"assignees": config.assignees}
+
     def compile(self, config: ManualConfig) -> Template:
         return compile_template(
             {"assignees": config.assignees, "title": config.title, "description": config.description}

@@ -7,12 +7,12 @@ that, or `acting`, which does all three; and `trigger` for a custom action.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, cast
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import router, transaction
 from django.db.models import Model
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from workflows import ambient

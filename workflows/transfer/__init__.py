@@ -1,5 +1,7 @@
 """Definitions as files: read, looked at before anything is done, written, and given back."""
 
+from workflows.transfer.fdl import FDL
+from workflows.transfer.functiongraph import FUNCTIONGRAPH
 from workflows.transfer.importing import Imported, perform
 from workflows.transfer.nocobase import NOCOBASE, dumped, exported
 from workflows.transfer.planning import Item, Plan, State, plan
@@ -23,3 +25,5 @@ __all__ = [
 ]
 
 register_reader(NOCOBASE)
+register_reader(FUNCTIONGRAPH)
+register_reader(FDL)

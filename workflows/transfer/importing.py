@@ -47,8 +47,10 @@ def perform(
 
 def _version(item: Item, by: Any) -> Workflow:
     key = {"key": item.definition.key} if item.definition.key else {}
+    # No file says them, so they stay.
+    categories = [*item.known.categories.all()] if item.known is not None else []
     return versions.create_workflow(
-        type=item.definition.columns["type"], **item.columns, **key, by=by, lenient=True
+        type=item.definition.columns["type"], **item.columns, **key, categories=categories, by=by, lenient=True
     )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ _NODE_COLUMNS = {
 _PASSED_OVER = frozenset((
     "id", "enabled", "current", "nodes", "invalid", "executed", "allExecuted", "createdAt", "updatedAt", "createdById",
     "updatedById", "createdBy", "updatedBy", "stats", "versionStats", "categories", "revisions", "executions",
+    "version", "frozenAt",
 ))  # fmt: skip
 _NODE_PASSED_OVER = frozenset((
     "downstreamId", "workflowId", "createdAt", "updatedAt", "upstream", "downstream", "branches", "workflow", "jobs",

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import router, transaction
@@ -19,7 +19,7 @@ from workflows.models import HistoryEntry, Node, Secret, Workflow, default_optio
 from workflows.problems import Draft, drafted
 from workflows.transfer.readers import Definition, Finding
 from workflows.triggers import triggers
-from workflows.visibility import may_see, narrowed
+from workflows.visibility import may_see, narrowed, visible
 
 #: What is told of one definition, errors and the rest each: a file may hold as many faults as it has room for.
 _MOST_TOLD = 200
@@ -88,6 +88,7 @@ class Plan:
 def plan(definitions: Sequence[Definition], *, enable: bool = False, by: Any = None) -> Plan:
     """What importing these would do. `enable` enables those that the file doesn't call disabled; `by` is whose
     permissions count, None the system itself."""
+    definitions = _keyed(definitions, by)
     versions = _versions({definition.key for definition in definitions if definition.key})
     meant = _meant(definitions)
     names = _names_twice(definitions)
@@ -98,6 +99,21 @@ def plan(definitions: Sequence[Definition], *, enable: bool = False, by: Any = N
             else Item(definition, State.PASSED_OVER, warnings=[_another_version(definition)])
             for definition in definitions
         ])  # fmt: skip
+
+
+def _keyed(definitions: Sequence[Definition], by: Any) -> Sequence[Definition]:
+    """With the keys of the workflows that are meant by their names; of one that is hidden only the name is taken."""
+    names = {str(each.columns.get("name") or "") for each in definitions if each.by_name and each.key is None}
+    if not names - {""}:
+        return definitions
+    rows = Workflow.objects.current().filter(name__in=names)
+    known = dict((visible(rows, by) if by is not None else rows).values_list("name", "key"))
+    return [
+        replace(each, columns={**each.columns, "key": known[each.columns["name"]]})
+        if each.by_name and each.key is None and each.columns.get("name") in known
+        else each
+        for each in definitions
+    ]
 
 
 def _versions(keys: set[str]) -> dict[str, list[Workflow]]:
@@ -200,7 +216,7 @@ def _item(definition: Definition, versions: Sequence[Workflow], enable: bool, by
     findings += _of_secrets(draft)
     workflow = _filled(draft.workflow, definition, columns)
     nodes = list(draft.rows.values())
-    state, base, comparison = _changes(workflow, nodes, versions)
+    state, base, comparison = _changes(workflow, nodes, versions, columns["definition_source"])
     return Item(
         definition,
         state,
@@ -235,10 +251,18 @@ def _told(definition: Definition, findings: Sequence[Finding]) -> list[Finding]:
 
 def _placed(definition: Definition, found: Finding) -> Finding:
     """With its path in the file, in the file's own words."""
-    *above, last = found.place.split(".")
+    *above, last = _moved(definition, found.place).split(".")
     own = not above or (above[0] == "nodes" and len(above) == 2)
     path = [*above, definition.names.get(last, last) if own else last]
     return Finding(".".join(filter(None, (definition.place, *path))), found.message, found.fatal, found.node)
+
+
+def _moved(definition: Definition, place: str) -> str:
+    parts = place.split(".")
+    for count in range(len(parts), 0, -1):
+        if (moved := definition.places.get(".".join(parts[:count]))) is not None:
+            return ".".join([moved, *parts[count:]])
+    return place
 
 
 def _columns(definition: Definition, known: Workflow | None) -> dict[str, Any]:
@@ -246,12 +270,18 @@ def _columns(definition: Definition, known: Workflow | None) -> dict[str, Any]:
     is in the version that there is."""
     given = definition.columns
     kept = {"name": known.name, "time_zone": known.time_zone} if known is not None else {}
+    if definition.by_name:
+        # Such a form knows little of a workflow.
+        others = ("title", "description", "trigger_title", "config", "sync")
+        kept |= {name: getattr(known, name) for name in others} if known is not None else {"title": given.get("name")}
+        given = {**kept, **given, "options": {**(known.options if known else {}), **(given.get("options") or {})}}
     return {
         **{name: given.get(name) or "" for name in ("title", "description", "trigger_title")},
         "config": given.get("config") or {},
         "options": given.get("options") or default_options(),
         "sync": given.get("sync") is True,
         "name": (given["name"] or None) if "name" in given else kept.get("name"),
+        "definition_source": given.get("definition_source"),
         "time_zone": (given["time_zone"] or "") if "time_zone" in given else kept.get("time_zone", ""),
     }
 
@@ -330,7 +360,7 @@ def _of_secrets(draft: Draft) -> Iterator[Finding]:
 
 
 def _changes(
-    workflow: Workflow, nodes: Sequence[Node], versions: Sequence[Workflow]
+    workflow: Workflow, nodes: Sequence[Node], versions: Sequence[Workflow], source: str | None
 ) -> tuple[State, Workflow | None, Comparison | None]:
     """What it is beside the current version; a version that is alike need not be made again."""
     current = next((row for row in versions if row.current), None)
@@ -347,7 +377,7 @@ def _changes(
         except Invalid:
             # What is here is broken: the new version will not be.
             continue
-        if not found:
+        if not found and (source is None or row.definition_source in (None, source)):
             return State.UNCHANGED, row, None
         first = first or found if row is current else first
     return State.VERSION, current, first

@@ -39,6 +39,12 @@ class Definition:
     faults: Sequence[Finding] = ()
     #: How the file calls what `workflows.problems` calls otherwise.
     names: Mapping[str, str] = field(default_factory=dict)
+    #: The form has no keys: where there is a workflow of its name, that one is meant, and what the form doesn't say of
+    #: it stays as it is.
+    by_name: bool = False
+    #: Where the file has what `problems` finds elsewhere: "nodes.0.config" -> "states.2.arguments"; what is below moves
+    #: with it.
+    places: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str | None:
@@ -47,7 +53,8 @@ class Definition:
 
     @property
     def title(self) -> str:
-        return str(self.columns.get("title") or self.key or self.place or _("without a title"))
+        said = self.columns.get("title") or self.columns.get("name")
+        return str(said or self.key or self.place or _("without a title"))
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ LOGIC = {"calculator": "gt", "operands": ["{{$context.n}}", 5]}
         ({"method": "POST", "url": "https://me:hush@example.org/a?token=hush#x"}, "POST example.org/a"),
         ({"url": "https://[x"}, ""),
         ({"duration": 5, "unit": 60000}, "5 minutes"),
+        ({"duration": 1, "unit": 1000}, "1 second"),
+        ({"duration": 1.5, "unit": 3600000}, "1.5 hours"),
         ({"duration": "{{$context.n}}"}, "{{$context.n}}"),
         ({"assignees": [1, "ann", {"filter": {}}]}, "1, ann, people by filter"),
         ({"users": "{{$context.who}}"}, "{{$context.who}}"),

@@ -107,7 +107,9 @@ def test_going_back_may_leave_the_current_one_in_its_place(pages: Any) -> None:
 def test_who_may_only_add_makes_a_version_that_does_not_listen(pages: Any) -> None:
     first, second = two()
     page = pages("workflows.add_workflow")
-    assert 'name="enabled"' not in page.get(BACK, second.pk)
+    shown = page.get(BACK, second.pk)
+    assert 'name="enabled"' not in shown
+    assert "Nodes added" not in words(shown), "Whoever may not view workflows is not told what they hold."
     page.post(BACK, second.pk, enabled="on")
     assert state(first, Workflow.objects.get(version=3)) == [(True, True), (False, None)]
 

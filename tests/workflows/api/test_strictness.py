@@ -230,8 +230,8 @@ def test_so_does_that_of_a_bulk_operation(client):
 @pytest.mark.parametrize(
     ("path", "field", "known"),
     [
-        ("history/?kind=foo", "kind", "bulk, execution, hold, job, node, secret, workflow"),
-        ("history/?kind=workflow,foo", "kind", "bulk, execution, hold, job, node, secret, workflow"),
+        ("history/?kind=foo", "kind", "access_key, bulk, execution, hold, job, node, secret, workflow"),
+        ("history/?kind=workflow,foo", "kind", "access_key, bulk, execution, hold, job, node, secret, workflow"),
         ("workflows/?type=foo", "type", "manual, "),
         ("workflows/?type=t-tick,foo", "type", "manual, "),
         ("nodes/?type=foo", "type", "t-plain"),

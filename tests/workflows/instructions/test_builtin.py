@@ -11,7 +11,7 @@ from workflows.instructions.builtin import register_builtin
 
 KINDS = [
     *("condition", "multi-conditions", "calculation", "loop", "parallel", "delay", "output", "end", "request"),
-    *("subflow", "approval"),
+    *("subflow", "approval", "callback"),
     *("create", "update", "destroy", "query", "aggregate", "sql", "script", "mailer", "notification", "llm"),
     *("transaction", "response", "response-message"),
     *("manual", "cc"),

@@ -46,6 +46,7 @@ KINDS: dict[str, tuple[dict[str, Any], dict[int, Any], Any]] = {
         {},
         {"assignees": [], "title": "Ada", "data": 2, "agreement": "anyone", "order": "parallel"},
     ),
+    "callback": ({}, {}, {}),
     "output": ({"value": {"name": "{{$context.name}}"}}, {}, {"value": {"name": "Ada"}}),
     "end": ({"endStatus": 1}, {}, {"endStatus": 1}),
     "calculation": ({"expression": "1 + {{$context.n}}"}, {}, {"expression": "1 + {{$context.n}}"}),

@@ -76,6 +76,8 @@ def test_faults_are_all_told(file: Any) -> None:
         )
     assert "error: 0.nodes.0.type (“Node 1”): There is no node type" in out.getvalue()
     assert "error: 1.type:" in out.getvalue()
+    with pytest.raises(CommandError, match=r"1 error\."):
+        said("sluice_import", file(definition(node(1, type="nope"))))
 
 
 @pytest.mark.django_db

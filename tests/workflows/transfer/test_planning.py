@@ -257,6 +257,18 @@ def test_a_hidden_workflow_gets_no_version(settings: Any) -> None:
 
 
 @pytest.mark.django_db
+def test_a_name_tells_nothing_of_the_hidden_workflow_that_has_it(settings: Any) -> None:
+    settings.SLUICE = {"VISIBLE": "tests.workflows.transfer.test_planning.only_sales"}
+    build([], key="orders", name="pay", title="Secret plans")
+    flow = {"Type": "StateMachine", "SpecVersion": "v1", "Name": "pay", "StartAt": "A",
+            "States": [{"Type": "Pass", "Name": "A", "End": True}]}  # fmt: skip
+    [item] = transfer.plan(transfer.read(json.dumps(flow)), by=person("workflows.add_workflow")).items
+    assert [error.place for error in item.errors] == ["name"]
+    assert (item.known, item.definition.key) == (None, None)
+    assert "orders" not in item.errors[0].message
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("faults", [{f"x{number}": 0 for number in range(5_000)}, {"nodes": [{"type": 5}] * 5_000}])
 def test_of_very_many_faults_the_first_are_told(faults: Any) -> None:
     [item] = planned(definition(**faults)).items

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import ngettext
 
 from workflows import ambient, transfer
 from workflows.actions import Origin
@@ -15,8 +16,9 @@ from workflows.transfer import Item, Plan
 
 class Command(BaseCommand):
     help = (
-        "Makes workflows of a file of definitions, as sluice_export or NocoBase's API gives them: new ones, or new "
-        "versions of those whose key is known. All of the file is imported, or nothing."
+        "Makes workflows of a file of definitions, as sluice_export or NocoBase's API gives them, or in FDL or "
+        "FunctionGraph's form: new ones, or new versions of those whose key, or in FDL whose name, is known. All of "
+        "the file is imported, or nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -33,7 +35,9 @@ class Command(BaseCommand):
             todo = transfer.plan(definitions, enable=options["enable"])
             self._tell(todo)
             if todo.errors:
-                raise CommandError(f"Nothing was imported: {len(todo.errors)} errors.")
+                count = len(todo.errors)
+                sentence = ngettext("Nothing was imported: %d error.", "Nothing was imported: %d errors.", count)
+                raise CommandError(sentence % count)
             if options["dry_run"]:
                 return
             with ambient.coming_from(Origin.COMMAND):

@@ -23,6 +23,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{done} encrypted with the first key.")
         if unopened:
             raise CommandError(
-                f"No key opens {', '.join(unopened)}: enter these values again, or add the key they were kept with "
-                'to SLUICE["SECRET_KEYS"].'
+                f"No key opens {', '.join(unopened)}: enter these values again, make other access keys, or add the key "
+                'they were kept with to SLUICE["SECRET_KEYS"].'
             )
