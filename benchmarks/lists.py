@@ -1,4 +1,5 @@
-"""Each filter of the native API's list of executions, and the admin's list, at 10,000 rows and at many, in one run."""
+"""Each filter of the native API's list of executions, the admin's list, and NocoBase's pages with an exact count, of a
+short history and of a long one, in one run."""
 
 import argparse
 import json
@@ -7,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import ground, history
+from benchmarks import counted, ground, history
 
 SHORT = 10_000
 #: What a filter may take at most: page 1 of its time at 10,000 rows, page 1,000 of page 1.
@@ -35,10 +36,16 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.again:
         history.write("short", SHORT, workflows, people)
         history.write("long", arguments.n, workflows, people)
+        counted.write(arguments.n, workflows[0], people)
     client = _client()
     addresses = _addresses(workflows, people)
     rows = {name: _measure(client, name, address) for name, address in addresses if arguments.only in name}
-    found = {"n": arguments.n, "machine": f"{platform.machine()}, Python {platform.python_version()}", "lists": rows}
+    found = {
+        "n": arguments.n,
+        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "lists": rows,
+        "counted": counted.measured(workflows[0], arguments.only, LONGER),
+    }
     print(json.dumps(found) if arguments.json else _table(found))
     return 0
 
@@ -187,4 +194,4 @@ def _table(found: dict[str, Any]) -> str:
             f"{' ' if row['holds'] else '!'} {name:<44} {row['short_ms']:>8} {row['long_ms']:>10} {row['ratio']:>6}"
             f" {deep:>6} {row['queries']:>8}"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *counted.table(found["counted"], found["n"])])

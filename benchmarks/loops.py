@@ -48,7 +48,7 @@ def _measure(steps: list[Any], context: dict[str, Any]) -> dict[str, Any]:
     from executions import start
     from executions.drain import drain
     from executions.models import Execution, Job
-    from executions.run import RunJob
+    from executions.runjob import RunJob
     from tests.building import build
 
     drain("sluice")

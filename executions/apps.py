@@ -1,6 +1,7 @@
 """The app of runs."""
 
 from django.apps import AppConfig
+from django.core.signals import request_finished
 from django.utils.translation import gettext_lazy as _
 
 
@@ -17,11 +18,16 @@ class ExecutionsConfig(AppConfig):
         from executions import bootstep, checks, dispatcher, wakeup  # noqa: F401
         from executions.applications import ending
         from executions.flow import enabling
+        from executions.models import AccessKey
         from executions.schedules import keeping, saves
         from executions.store import ends as run_ends
+        from executions.store import side
         from executions.watching import described, ends, overdue
+        from workflows import secrets
         from workflows.triggers import base, execution
 
+        if AccessKey not in secrets.sealed_models:
+            secrets.sealed_models.append(AccessKey)
         base.connect(dispatcher.dispatch)
         run_ends.always(ending.told)
         execution.connect(ends.listen, described.describe)
@@ -30,3 +36,4 @@ class ExecutionsConfig(AppConfig):
         keeping.install()
         saves.install()
         bootstep.install()
+        request_finished.connect(side.close_old_side)

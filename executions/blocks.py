@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 
 from executions import jobtree
 from executions.attempts import LeaveSegment, Savepoint, failure
-from executions.run import Clock, Run, RunJob
+from executions.run import Run
+from executions.runclock import Clock
+from executions.runjob import RunJob
 from workflows.instructions.base import Outcome, StepJob, Wait
 from workflows.instructions.transaction import COMMITTED, rolled_back
 from workflows.statuses import JobStatus

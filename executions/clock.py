@@ -13,7 +13,7 @@ from executions.dashboard import totals, workers
 from executions.flow import holds
 from executions.models import Execution
 from executions.schedules import firing, keeping, taking
-from executions.store import holdings, purge, session, sql
+from executions.store import counts, holdings, purge, session, sql
 from executions.watching import overdue
 from workflows import tokens
 from workflows.conf import conf
@@ -25,6 +25,8 @@ logger = logging.getLogger("sluice.clock")
 RETENTION_EVERY, RETENTION_SECONDS, RETENTION_SLICE = 300.0, 20.0, 0.3
 #: The same of counting what has ended, which no run waits for.
 TOTALS_EVERY, TOTALS_SLICE = 15.0, 0.2
+#: The same of counting runs for lists, which count themselves what came since.
+COUNTS_EVERY, COUNTS_SLICE = 5.0, 0.2
 #: How far ahead a queued or working run may be due before the clock must have been set back.
 AHEAD = timedelta(minutes=2)
 
@@ -156,6 +158,7 @@ class Housekeeping:
         self._next_retention = time.monotonic() + 10.0
         self._next_repair = 0.0
         self._next_totals = time.monotonic() + TOTALS_EVERY
+        self._next_counts = time.monotonic() + COUNTS_EVERY
 
     def run(self) -> None:
         now = time.monotonic()
@@ -168,6 +171,9 @@ class Housekeeping:
         if now >= self._next_totals:
             totals.count_up(seconds=TOTALS_SLICE)
             self._next_totals = now if time.monotonic() - now >= TOTALS_SLICE else now + TOTALS_EVERY
+        if now >= self._next_counts:
+            more = counts.keep(seconds=COUNTS_SLICE)
+            self._next_counts = now if more else now + COUNTS_EVERY
         if now >= self._next_retention:
             deleted = retain(seconds=RETENTION_SLICE)
             # With more to delete it goes on in the next tick: whoever is due in between is not kept waiting.

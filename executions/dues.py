@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from executions import recording
-from executions.run import RunJob
+from executions.runjob import RunJob
 from workflows.instructions.base import Outcome, Wait
 from workflows.statuses import JobStatus
 

@@ -3,7 +3,8 @@
 from contextlib import suppress
 
 from executions import wakeup
-from executions.run import CarriedClock, Run
+from executions.run import Run
+from executions.runclock import CarriedClock
 from executions.statuses import Reason
 from executions.store import claims, journal, session
 from workflows.errors import SluiceError

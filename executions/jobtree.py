@@ -1,10 +1,13 @@
 """A run's jobs as the tree they are: each may stand under the very job of the branching node that it ran under."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from executions.run import Run, RunJob
+from executions import recording
+from executions.run import Run
+from executions.runjob import RunJob
 from workflows.graph import GraphNode
 from workflows.statuses import JobStatus
 
@@ -68,3 +71,18 @@ def _place_of(run: Run, node: GraphNode, by: RunJob) -> int | None:
     if above is None and wanted is not None and (latest := run.latest(node.id)) is not None:
         above = latest.parent
     return above
+
+
+def as_end(run: Run, job: RunJob) -> RunJob:
+    """The job as the end of its line: a failure that the policy passes over counts as resolved."""
+    if job.status < 0 and run.graph.nodes[job.node_id].policy.on_error == "continue":
+        return replace(job, status=JobStatus.RESOLVED)
+    return job
+
+
+def said_before(run: Run, job: RunJob) -> str | None:
+    """The message that a variable right before an end gives: what the failure is."""
+    before = run.job(job.upstream) if job.upstream is not None else None
+    if before is None or run.graph.nodes[before.node_id].type != "variable":
+        return None
+    return recording.message_of(before.result)

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 
 from executions.ending import abort
 from executions.models import Execution, Lane
-from executions.run import CarriedClock, Run
+from executions.run import Run
+from executions.runclock import CarriedClock
 from executions.statuses import ExecutionStatus, Parked, Reason
 from executions.store import journal, places, session
 from workflows.errors import SluiceError

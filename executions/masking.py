@@ -11,8 +11,8 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from executions import operations
 from executions.models import Execution, Job, Task
+from executions.naming import subject_of_run
 from workflows import history, sensitivity
 from workflows.actions import Action
 from workflows.env import Masker
@@ -68,7 +68,7 @@ class Mask:
 
 def reveal(execution_id: int, *, by: Any, reason: str | None = None, node_key: str | None = None) -> None:
     """Records that this person has the marked values of a run shown, of one job where a node is named."""
-    subject = replace(operations.subject_of_run(execution_id), node_key=node_key)
+    subject = replace(subject_of_run(execution_id), node_key=node_key)
     history.record(Action.EXECUTION_REVEAL, subject, by=by, reason=reason)
 
 

@@ -17,10 +17,12 @@ from django.utils.translation import gettext as _
 from executions import lanes, masking, wakeup
 from executions.graphs import graph_of
 from executions.models import Execution, Job
+from executions.naming import subject_of, subject_of_run
 from executions.processor import Processor
 from executions.recording import Texts, too_large
 from executions.reruns import continue_from, failed_node, new_attempt
-from executions.run import CarriedClock, Run
+from executions.run import Run
+from executions.runclock import CarriedClock
 from executions.statuses import ExecutionStatus, Parked, Reason
 from executions.store import claims, journal, purge, session
 from workflows import history
@@ -112,16 +114,6 @@ def refuse_without_graph(run: Run) -> None:
 
 def _read(execution_id: int) -> Execution:
     return Execution.objects.using(session.alias()).get(pk=execution_id)
-
-
-def subject_of_run(execution_id: int) -> history.Subject:
-    """A run as the history names it."""
-    rows = Execution.objects.using(session.alias()).filter(pk=execution_id)
-    return _subject_of(rows.only("id", "title", "key").get())
-
-
-def _subject_of(row: Execution) -> history.Subject:
-    return history.Subject("execution", row.pk, str(row), workflow_key=row.key, execution=row.pk)
 
 
 def _code(status: int | None) -> str:
@@ -223,10 +215,17 @@ def _finish_job(action: Action, job_id: int, result: Any, status: int, by: Any, 
 
 
 def rerun(
-    execution_id: int, *, node_id: int | None = None, failed: bool = False, by: Any = None, reason: str | None = None
+    execution_id: int,
+    *,
+    node_id: int | None = None,
+    failed: bool = False,
+    overwrite: bool = False,
+    by: Any = None,
+    reason: str | None = None,
 ) -> Execution:
     """Runs again from the head, from a node that has a job or, `failed`, from the node whose failure ended the run: a
-    started run itself goes on from there, of an ended one a new run.
+    started run itself goes on from there, of an ended one a new run. With `overwrite` the node's job in a started run
+    begins a further attempt, and no job is added for it.
 
     Raises `Invalid` (field "node_id") for a node that has no job, whose loop or parallel is decided or whose
     transaction was kept, and (field "failed") where no node's failure ended the run. A node inside a transaction that
@@ -252,7 +251,7 @@ def rerun(
             raise Refused(nothing_to_rerun(execution_id))
         _refuse_in_call(run, _("continued"))
         refuse_without_graph(run)
-        continue_from(run, clock, node_id)
+        continue_from(run, clock, node_id, overwrite=overwrite)
         history.record(Action.EXECUTION_RERUN, subject_of_run(run.id), by=by, reason=reason, changes=changes)
     return _read(execution_id)
 
@@ -316,7 +315,7 @@ def _record_deleted(rows: Sequence[Execution], by: Any, reason: str | None) -> N
     with history.gathering() as entries:
         for row in sorted(rows, key=lambda each: each.pk):
             changes = {"status": [_code(row.status), None]}
-            history.record(Action.EXECUTION_DELETE, _subject_of(row), by=by, reason=reason, changes=changes)
+            history.record(Action.EXECUTION_DELETE, subject_of(row), by=by, reason=reason, changes=changes)
     history.add(entries)
 
 

@@ -17,7 +17,10 @@ from django.db import connections
 from executions import wakeup
 from executions.attempts import with_child
 from executions.processor import CALL_GRACE, Processor
-from executions.run import CarriedClock, Run, RunJob
+from executions.recording import call_key
+from executions.run import Run
+from executions.runclock import CarriedClock
+from executions.runjob import RunJob
 from executions.statuses import ExecutionStatus
 from executions.store import claims, journal, session
 from executions.store.side import close_side
@@ -220,8 +223,10 @@ def _record(claimed: claims.Claimed, call: Call, outcome: Outcome) -> bool:
     claims.load_jobs([run])
     job = run.job(call.job.number)
     current = job.wait == Wait.CALL and job.attempt == call.step.attempt
-    # A success completes the job whichever attempt brings it; a failure speaks for its own attempt only.
-    if not job.pending or not (current or outcome.status > 0):
+    # A success completes the job whichever attempt brings it; a failure speaks for its own attempt only. Of what was
+    # under way when somebody asked for the job again neither does.
+    outrun = call.step.idempotency_key != call_key(run.id, job.number, job.attempts)
+    if not job.pending or outrun or not (current or outcome.status > 0):
         logger.info("Attempt %d of job %s (execution %s) came too late.", call.step.attempt, job.number, run.id)
         return False
     processor = Processor(run, clock, savepoint=session.savepoint, transient=session.transient)

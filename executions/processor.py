@@ -5,7 +5,6 @@ inside `savepoint`, and everything it did stands in the `Run` for the journal to
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,11 @@ from executions import dues, jobtree, recording
 from executions.attempts import Attempts, CallChild, LeaveSegment, Savepoint, effect_of, failure
 from executions.blocks import CALL_SECONDS, IDLE_SECONDS, Blocks, CallTooLong
 from executions.recording import Texts, TooLarge, fitting
-from executions.run import ChildRun, Clock, Run, RunJob
+from executions.run import Run
+from executions.runclock import Clock
+from executions.runjob import ChildRun, RunJob
 from executions.scope import Steps
-from executions.statuses import Reason
+from executions.statuses import Reason, ended_with
 from workflows import timing
 from workflows.graph import load_graph
 from workflows.instructions.base import UNSET, ChildRequest, Effect, Outcome, Step, StepJob, Wait
@@ -64,6 +65,8 @@ class Processor:
         self._call_child = call_child
         self._attempts = Attempts(run, self._texts, self._blocks.step, transient, self._child_here)
         self._steps = Steps(run, clock)
+        #: Numbers of the jobs whose time was up, theirs or that of a job below.
+        self._late: set[int] = set()
 
     def advance(self) -> None:
         """Begins or continues the run until it ends, waits, or the segment's time is over.
@@ -212,7 +215,7 @@ class Processor:
             return
         if node.instruction.decides and not job.pending:
             return
-        as_end: StepJob | None = ended_by and self._as_end(ended_by)
+        as_end: StepJob | None = ended_by and jobtree.as_end(self.run, ended_by)
         if as_end is not None and number == self._blocks.number:
             self._block_ended(job, self._blocks.close(as_end))
             return
@@ -235,6 +238,8 @@ class Processor:
             outcome = failure(self.run, error)
         if outcome is None:
             return
+        if ended_by is not None and ended_by.number in self._late:
+            self._late.add(job.number)
         if outcome.hand_up:
             assert ended_by is not None, "Only a branch that ended can be handed up."
             self._end_line(job.parent, self.run.job(ended_by.number))
@@ -265,6 +270,8 @@ class Processor:
         run = self.run
         outcome = fitting(outcome, self._texts, run.env)
         status = outcome.status
+        if outcome.timed_out:
+            self._late.add(job.number)
         if status < 0 and again and outcome.end is None and not isinstance(outcome, TooLarge):
             attempt = job.attempt - recording.lost_calls(job)
             if node.policy.tries_again(status, attempt, timed_out=outcome.timed_out):
@@ -292,7 +299,7 @@ class Processor:
             if node.branches and node.instruction.decides:
                 jobtree.quiet_below(run, job, now)
         if outcome.end is not None:
-            self._end(outcome.end)
+            self._end(outcome.end, error=jobtree.said_before(run, job) if outcome.end < 0 else None)
         elif outcome.branch is not None:
             self._start_branch(node, job, outcome)
         elif outcome.more:
@@ -311,29 +318,19 @@ class Processor:
             self._go_on(node, job, job)
 
     def _go_on(self, node: "GraphNode", job: RunJob, ended_by: RunJob) -> None:
-        if node.downstream is not None and self._as_end(ended_by).status > 0:
+        if node.downstream is not None and jobtree.as_end(self.run, ended_by).status > 0:
             self.run.agenda.appendleft(["run", node.downstream.id, job.number, job.parent])
         else:
             self._end_line(job.parent, ended_by)
-
-    def _as_end(self, job: RunJob) -> RunJob:
-        """The job as the end of its line: a failure that the policy passes over counts as resolved."""
-        if job.status < 0 and self.run.graph.nodes[job.node_id].policy.on_error == "continue":
-            return replace(job, status=JobStatus.RESOLVED)
-        return job
 
     def _end_line(self, parent: int | None, job: RunJob) -> None:
         if parent is not None:
             self.run.agenda.appendleft(["branch", parent, job.number])
             return
-        ended_with = self._as_end(job).status
-        error = recording.message_of(job.result) if ended_with < 0 else None
-        # Numbers beyond the named statuses map to their sign (spec nocobase-engine 2.3).
-        if ended_with > 1:
-            ended_with = 1
-        elif ended_with < JobStatus.RETRY_NEEDED:
-            ended_with = -1
-        self.run.end(ended_with, self.clock.now(), error=error)
+        status = ended_with(jobtree.as_end(self.run, job).status)
+        error = recording.message_of(job.result) if status < 0 else None
+        reason = Reason.TIMEOUT if status == JobStatus.ABORTED and job.number in self._late else None
+        self.run.end(status, self.clock.now(), reason=reason, error=error)
 
     def _start_branch(self, node: "GraphNode", job: RunJob, outcome: Outcome) -> None:
         head = node.branches.get(outcome.branch)  # type: ignore[arg-type]

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from executions.run import KEPT_ATTEMPTS, Clock, RunJob
+from executions.runclock import Clock
+from executions.runjob import KEPT_ATTEMPTS, RunJob
 from executions.store import sql
 from workflows.conf import conf
 from workflows.env import Env
@@ -147,17 +148,33 @@ def note_attempt(job: RunJob, outcome: Outcome, clock: Clock) -> None:
         keep_attempt(job, int(outcome.status), message_of(outcome.result), clock)
 
 
-def keep_attempt(job: RunJob, status: int | None, message: str | None, clock: Clock, *, lost: bool = False) -> None:
+def keep_attempt(
+    job: RunJob, status: int | None, message: str | None, clock: Clock, *, lost: bool = False, again: bool = False
+) -> None:
+    """`again`: somebody asked for a further one; how often that was, each entry tells from then on."""
     entry: dict[str, Any] = {
         "number": job.attempt,
         "start": job.started_at.isoformat() if job.started_at else None,
-        "end": clock.now().isoformat(),
+        "end": (job.ended_at or clock.now()).isoformat(),
         "status": status,
         "message": jsonable(message),
     }
     if lost:
         entry["lost"] = True
+    if asked := times_asked(job.attempts) + again:
+        entry["again"] = asked
     job.attempts = [*(job.attempts or []), entry][-KEPT_ATTEMPTS:]
+
+
+def times_asked(attempts: list[dict[str, Any]] | None) -> int:
+    """How often somebody asked for a further one; the newest entry tells, as only so many are kept."""
+    return int(attempts[-1].get("again", 0)) if attempts else 0
+
+
+def call_key(run_id: int, number: int, attempts: list[dict[str, Any]] | None) -> str:
+    """What services know a job's calls by: one for all attempts, and another one once somebody asked for it again."""
+    asked = times_asked(attempts)
+    return f"{run_id}-{number}-{asked}" if asked else f"{run_id}-{number}"
 
 
 def lost_calls(job: RunJob) -> int:

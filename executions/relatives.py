@@ -9,7 +9,9 @@ from django.utils.translation import gettext as _
 from executions import ending, lanes
 from executions.models import Execution
 from executions.processor import Processor
-from executions.run import CarriedClock, Run, RunJob
+from executions.run import Run
+from executions.runclock import CarriedClock
+from executions.runjob import RunJob
 from executions.statuses import ExecutionStatus, Reason
 from executions.store import claims, journal, purge, session
 from workflows.errors import SluiceError

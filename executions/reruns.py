@@ -7,13 +7,18 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from executions import wakeup
+from executions.attempts import effect_of
+from executions.jobtree import start_over
 from executions.models import Execution, Job
+from executions.recording import keep_attempt, message_of, times_asked
 from executions.reopening import REPEATED, Kept, is_assigned
-from executions.run import CarriedClock, Run
+from executions.run import Run
+from executions.runclock import CarriedClock
+from executions.runjob import RunJob
 from executions.store import attributes, session
 from workflows.errors import Invalid, NotFound
 from workflows.graph import Graph, GraphNode, load_graph
-from workflows.instructions.base import StepJob, Wait
+from workflows.instructions.base import Effect, StepJob, Wait
 from workflows.statuses import JobStatus
 
 #: Failed jobs among which the one that ended a run is looked for.
@@ -65,16 +70,19 @@ def _replaced(node: GraphNode) -> set[int]:
     return ids
 
 
-def continue_from(run: Run, clock: CarriedClock, node_id: int | None) -> None:
-    """A started run goes on from a node: what waits on its line is aborted, then the node gets a new job."""
+def continue_from(run: Run, clock: CarriedClock, node_id: int | None, *, overwrite: bool = False) -> None:
+    """A started run goes on from a node: what waits on its line is aborted, then the node gets a new job; with
+    `overwrite` its latest one begins a further attempt instead."""
     node = _target(run.graph, node_id)
     latest = run.latest(node.id)
     if latest is not None and is_assigned(latest.meta):
         latest = run.job(_latest(run.id, node).number)
-    if latest is None and node_id is not None:
-        raise Invalid(_("Node %s has not run yet, so it can't run again.") % node_id, field="node_id")
+        # The value that was assigned since would stay the node's latest: a new job takes its place.
+        overwrite = False
+    if latest is None and (overwrite or node_id is not None):
+        raise Invalid(_("Node %s has not run yet, so it can't run again.") % node.id, field="node_id")
     if (block := _undone(node, lambda each: run.latest(each.id))) is not None:
-        continue_from(run, clock, block.id)
+        continue_from(run, clock, block.id, overwrite=overwrite)
         return
     parent = latest.parent if latest is not None else None
     if run.decided_above(parent, node):
@@ -90,12 +98,34 @@ def continue_from(run: Run, clock: CarriedClock, node_id: int | None) -> None:
     for move in list(run.agenda):
         if _names(run, move) & left:
             run.agenda.remove(move)
-    if latest is not None and node.branch_index is not None:
+    if latest is not None and node.branch_index is not None and not overwrite:
         latest.meta = {**(latest.meta or {}), REPEATED: True}
         latest.changed = True
     upstream = run.latest(node.upstream.id) if node.upstream is not None else None
-    run.agenda.append(["run", node.id, upstream.number if upstream else None, parent])
+    move = ["run", node.id, upstream.number if upstream else None, parent]
+    if overwrite and latest is not None:
+        _attempt_again(run, clock, node, latest)
+        move.append(latest.number)
+    run.agenda.append(move)
     run.changed = True
+
+
+def _attempt_again(run: Run, clock: CarriedClock, node: GraphNode, job: RunJob) -> None:
+    """An ended job is pending again; what it came to is among its attempts."""
+    now = clock.now()
+    told = job.attempts[-1] if job.attempts else None
+    if told is not None and told["number"] == job.attempt:
+        job.attempts = [*(job.attempts or ())[:-1], {**told, "again": times_asked(job.attempts) + 1}]
+    else:
+        keep_attempt(job, job.status, message_of(job.result), clock, again=True)
+    if node.branches:
+        start_over(run, job, now)
+    run.reopen_job(job)
+    job.result = None
+    job.started_at = now
+    # Performers count their attempts when they claim the job.
+    if effect_of(node) is not Effect.EXTERNAL:
+        job.attempt += 1
 
 
 def _names(run: Run, move: list[Any]) -> set[int]:

@@ -4,14 +4,14 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
+from executions.runjob import ChildRun, RunJob, RunTask
 from executions.statuses import ExecutionStatus, Parked, Reason
 from workflows import ambient
 from workflows.answering import Answer
 from workflows.env import Env
-from workflows.instructions.base import StepJob, TaskRequest, Wait
+from workflows.instructions.base import TaskRequest, Wait
 from workflows.statuses import JobStatus
 
 if TYPE_CHECKING:
@@ -20,74 +20,8 @@ if TYPE_CHECKING:
 #: A move of the agenda; engine.md, "Agenda". The first item is its kind, numbers are jobs of the run, ids are nodes.
 Move = list[Any]
 
-KEPT_ATTEMPTS = 50
-
 #: Waits whose time wakes the run itself; performers have an index of their own.
 _RUN_WAITS = (Wait.TIMER, Wait.ATTEMPT, Wait.CALL, Wait.OUTSIDE)
-
-
-class Clock(Protocol):
-    """The database's time, carried on without asking it again."""
-
-    def now(self) -> datetime: ...
-
-    def elapsed(self) -> float:
-        """Seconds since the clock was read."""
-        ...
-
-
-class CarriedClock:
-    """The time a claim read, carried on by the worker's monotonic clock: a jump of the host's clock moves nothing."""
-
-    __slots__ = ("_read", "_since")
-
-    def __init__(self, read: datetime) -> None:
-        self._read = read
-        self._since = monotonic()
-
-    def now(self) -> datetime:
-        # By position, which takes half as long: every step asks.
-        return self._read + timedelta(0, monotonic() - self._since)
-
-    def elapsed(self) -> float:
-        return monotonic() - self._since
-
-
-@dataclass(slots=True)
-class RunJob(StepJob):
-    """A job of the run. `id` is None until the journal's insert has made one; `changed` marks an update."""
-
-    id: int | None = None
-    parent: int | None = None
-    upstream: int | None = None
-    input: Any = None
-    log: str | None = None
-    wait: str | None = None
-    queue: str | None = None
-    due_at: datetime | None = None
-    attempt: int = 1
-    attempts: list[dict[str, Any]] | None = None
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    changed: bool = True
-    #: (a result, its JSON text) where that was made already; see `result_text`.
-    written: tuple[Any, str | None] | None = None
-
-    @property
-    def pending(self) -> bool:
-        return self.status == JobStatus.PENDING
-
-    @property
-    def result_text(self) -> str | None:
-        """The JSON text of the result as it is now, if there is one yet."""
-        written = self.written
-        return written[1] if written is not None and written[0] is self.result else None
-
-    def sleep(self) -> None:
-        """Nobody shall come for this job any more."""
-        self.wait = None
-        self.due_at = None
-        self.changed = True
 
 
 class Reader(Protocol):
@@ -98,25 +32,6 @@ class Reader(Protocol):
     def latest(self, run: "Run", node_id: int) -> RunJob | None: ...
 
     def context(self, run: "Run") -> Any: ...
-
-
-@dataclass(slots=True)
-class ChildRun:
-    """A run that a step asked for; the journal inserts it in the commit of the job that waits for it."""
-
-    graph: "Graph"
-    context: Any
-    job: RunJob
-
-
-@dataclass(slots=True)
-class RunTask:
-    """A task that a step asked for; the journal inserts it in the commit of its job."""
-
-    request: TaskRequest
-    job: RunJob
-    status: int
-    decided_at: datetime | None = None
 
 
 @dataclass(slots=True, eq=False)

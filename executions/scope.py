@@ -2,12 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from executions.recording import message_of
+from executions.recording import call_key, message_of
 from workflows.expressions.system import system_scope
 from workflows.instructions.base import Step, StepJob
 
 if TYPE_CHECKING:
-    from executions.run import Clock, Run, RunJob
+    from executions.run import Run
+    from executions.runclock import Clock
+    from executions.runjob import RunJob
     from workflows.graph import GraphNode
 
 
@@ -97,7 +99,7 @@ class Steps:
             job,
             job.attempt if job is not None else 1,
             self._run.id,
-            f"{self._run.id}-{number}",
+            call_key(self._run.id, number, job.attempts if job is not None else None),
             node.policy.timeout / 1000 if node.policy.timeout else None,
             self._run.answer is not None,
         )

@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from executions import relatives, sync
 from executions.flow import covering, starting
 from executions.processor import LeaveSegment, Processor, Savepoint
-from executions.run import CarriedClock, Run
+from executions.run import Run
+from executions.runclock import CarriedClock
 from executions.statuses import ExecutionStatus, Reason
 from executions.store import claims, holdings, journal, session
 from workflows import timing

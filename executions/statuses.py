@@ -43,3 +43,11 @@ class Parked(TextChoices):
     HOLD = "hold", _("Held")
     DEFERRED = "deferred", _("Deferred")
     DISABLED = "disabled", _("Its workflow is disabled")
+
+
+def ended_with(status: int) -> int:
+    """The status of a run whose last line ends with this one: numbers beyond the named ones count by their sign (spec
+    nocobase-engine 2.3)."""
+    if status > ExecutionStatus.RESOLVED:
+        return ExecutionStatus.RESOLVED
+    return ExecutionStatus.FAILED if status < ExecutionStatus.RETRY_NEEDED else status

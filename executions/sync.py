@@ -16,7 +16,8 @@ from executions.models import Execution
 from executions.processor import LeaveSegment, Processor
 from executions.queued import queued
 from executions.relatives import failure_of
-from executions.run import CarriedClock, Run
+from executions.run import Run
+from executions.runclock import CarriedClock
 from executions.statuses import ExecutionStatus, Reason
 from executions.store import attributes, claims, eventkeys, intake, journal, session, sql
 from executions.store.side import close_side, on_side

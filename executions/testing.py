@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from executions.drain import drain_all
 from executions.models import Execution
 from executions.processor import LeaveSegment, Processor
-from executions.run import Run, RunJob
+from executions.run import Run
+from executions.runjob import RunJob
 from executions.statuses import ExecutionStatus
 from executions.store import session
 from executions.store.memory import MemoryStore

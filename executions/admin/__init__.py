@@ -7,6 +7,7 @@ from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from executions.admin.accesskeys import AccessKeyAdmin
 from executions.admin.applications import ApplicationAdmin
 from executions.admin.bulk import BulkOperationAdmin
 from executions.admin.executions import ExecutionAdmin
@@ -14,11 +15,19 @@ from executions.admin.holds import HoldAdmin, add_url, hold_part
 from executions.admin.jobs import JobAdmin
 from executions.admin.schedules import schedule_part
 from executions.admin.tasks import TaskAdmin
-from executions.models import Application, BulkOperation, Execution, Hold, Job, Task
+from executions.models import AccessKey, Application, BulkOperation, Execution, Hold, Job, Task
 from workflows import registries
 from workflows.subjects import name_of
 
-__all__ = ["ApplicationAdmin", "BulkOperationAdmin", "ExecutionAdmin", "HoldAdmin", "JobAdmin", "TaskAdmin"]
+__all__ = [
+    "AccessKeyAdmin",
+    "ApplicationAdmin",
+    "BulkOperationAdmin",
+    "ExecutionAdmin",
+    "HoldAdmin",
+    "JobAdmin",
+    "TaskAdmin",
+]
 
 admin.site.register(Application, ApplicationAdmin)
 admin.site.register(BulkOperation, BulkOperationAdmin)
@@ -26,6 +35,7 @@ admin.site.register(Execution, ExecutionAdmin)
 admin.site.register(Job, JobAdmin)
 admin.site.register(Task, TaskAdmin)
 admin.site.register(Hold, HoldAdmin)
+admin.site.register(AccessKey, AccessKeyAdmin)
 if admin.site.index_template is None:
     # Says how many tasks wait; a project with a first page of its own has the tag `sluice_open_tasks` for it.
     admin.site.index_template = "executions/admin_index.html"

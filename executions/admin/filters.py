@@ -5,7 +5,6 @@ So a list here and one over HTTP find the same runs by the same indexes, and ref
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -16,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 

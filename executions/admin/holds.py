@@ -44,7 +44,7 @@ class HoldForm(OperationForm):
 
     def operate(self, adding: bool) -> Hold:
         given = self.cleaned_data
-        return holds.hold(given["scope"], given["target"], by=self.by, reason=given["reason"])
+        return _titled(holds.hold(given["scope"], given["target"], by=self.by, reason=given["reason"]))
 
 
 class ReleaseForm(forms.Form):
@@ -61,6 +61,10 @@ class HoldAdmin(HistoryMixin, OperationAdmin[Hold]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Hold]:
         return holds.held(request.user).select_related("created_by")
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Hold | None:
+        found = super().get_object(request, object_id, from_field)
+        return found and _titled(found)
 
     def entries_of(self, row: Hold) -> HistoryQuerySet:
         return HistoryEntry.objects.filter(object_kind="hold", object_id=row.pk)
@@ -129,6 +133,11 @@ class HoldAdmin(HistoryMixin, OperationAdmin[Hold]):
     def shown_release(self, hold: Hold) -> str:
         url = reverse("admin:executions_hold_release", args=[hold.pk], current_app=self.admin_site.name)
         return format_html('<a href="{}">{}</a>', url, _("Release"))
+
+
+def _titled(hold: Hold) -> Hold:
+    hold.words = holds.title(hold)
+    return hold
 
 
 def add_url(workflow: Workflow, site: str) -> str:

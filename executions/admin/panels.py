@@ -150,7 +150,7 @@ class _Panel:
         yield _("Waits for"), shown.wait_text(job.wait)
         yield pgettext("time", "Started"), shown.moment(logs.begun_at(job))
         yield _("Ended"), shown.moment(job.ended_at)
-        yield _("Duration"), shown.duration(logs.begun_at(job), job.ended_at)
+        yield _("Duration"), shown.duration(logs.begun_at(job), job.ended_at or self.execution.ended_at)
         yield _("Due"), shown.moment(job.due_at)
         yield _("Attempt"), job.attempt if job.attempt > 1 else None
 

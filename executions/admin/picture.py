@@ -40,7 +40,9 @@ def draw(execution: Execution, steps: Steps) -> Drawn:
     by_id = {node["id"]: node for node in known["nodes"]}
     canvas = None
     if steps.graph is not None:
-        canvas = lay_out(steps.graph, extras={node.id: _card(node, by_id) for node in steps.graph.nodes.values()})
+        canvas = lay_out(
+            steps.graph, extras={node.id: _card(node, by_id, execution) for node in steps.graph.nodes.values()}
+        )
     if steps.narrowed or steps.last <= JOBS:
         line = timeline.of_jobs(execution, steps.rows)
     else:
@@ -48,11 +50,11 @@ def draw(execution: Execution, steps: Steps) -> Drawn:
     return Drawn(canvas, known["note"], line)
 
 
-def _card(node: GraphNode, tallies: dict[int, dict[str, Any]]) -> Card:
+def _card(node: GraphNode, tallies: dict[int, dict[str, Any]], execution: Execution) -> Card:
     tally = tallies[node.id]
     if not tally["jobs"]:
         return Card(0)
-    end = tally["end"] if tally["status"] else None
+    end = tally["end"] if tally["status"] else execution.ended_at
     return Card(
         tally["jobs"],
         shown.job_tone(tally["status"]),

@@ -4,6 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, F, Max, QuerySet, TextField
@@ -46,6 +47,8 @@ class Step:
 
     job: Job
     title: str
+    #: When its run ended: what waits then waits no longer.
+    run_ended: datetime | None = None
     kind: str = ""
     depth: int = 0
     #: The branch of the parent's node that it stands in.
@@ -82,7 +85,7 @@ class Step:
 
     @property
     def duration(self) -> str:
-        return shown.duration(logs.begun_at(self.job), self.job.ended_at)
+        return shown.duration(logs.begun_at(self.job), self.job.ended_at or self.run_ended)
 
     @property
     def values(self) -> list[tuple[str, str, bool]]:
@@ -175,7 +178,8 @@ class Steps:
         steps = []
         for job in jobs:
             node = self.graph.nodes.get(job.node_id) if self.graph and job.node_id else None
-            step = Step(job, shown.node_title(job, node), children=children[job.number])
+            title = shown.node_title(job, node)
+            step = Step(job, title, self.execution.ended_at, children=children[job.number])
             if node is not None:
                 step.kind, step.branch, step.branching = node.type, branches.get(node.id, ""), bool(node.heads)
                 step.node_url = self._node_url(node)

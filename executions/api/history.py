@@ -1,8 +1,7 @@
 """Who changed a run, when, from where and why."""
 
-from functools import cached_property
-
 from django.db.models import QuerySet
+from django.utils.functional import cached_property
 
 from executions.models import Execution
 from workflows.api.base import missing, to_id

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Sequence
-from functools import cached_property
 from typing import Any
 
 import django_filters  # type: ignore[import-untyped]
@@ -12,6 +11,7 @@ from django.core.exceptions import ValidationError as FormError
 from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
 from django.http import HttpResponseBase, StreamingHttpResponse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer

@@ -59,20 +59,12 @@ def _count_chunk() -> int:
         runs: list[Ended] = list(rows.values_list("id", "key", "status", "started_at", "ended_at")[:CHUNK])  # type: ignore[arg-type]
         if not runs:
             return 0
-        _alone()
+        session.alone()
         _add_runs(runs)
         _add_nodes(runs)
         mark.ended_at, mark.execution = runs[-1][4], runs[-1][0]
         mark.save()
         return len(runs)
-
-
-def _alone() -> None:
-    """PostgreSQL would set further processes to work, which costs it more than the work itself, and is the workers'."""
-    db = session.connection()
-    if db.vendor == "postgresql":
-        with db.cursor() as cursor:
-            cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
 
 
 def _begin() -> int:

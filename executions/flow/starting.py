@@ -2,7 +2,8 @@
 
 from executions import lanes
 from executions.flow.covering import Holds
-from executions.run import CarriedClock, Run
+from executions.run import Run
+from executions.runclock import CarriedClock
 from executions.statuses import Parked, Reason
 from executions.store import journal, places
 from workflows.statuses import JobStatus

@@ -10,9 +10,12 @@ from django.utils.translation import gettext as _
 from executions import masking
 from executions.inbox.reading import refuse_others
 from executions.models import Task, TaskQuerySet
-from executions.operations import held, refuse_without_graph, status_name, subject_of_run
+from executions.naming import subject_of_run
+from executions.operations import held, refuse_without_graph, status_name
 from executions.processor import Processor
-from executions.run import CarriedClock, Run, RunJob
+from executions.run import Run
+from executions.runclock import CarriedClock
+from executions.runjob import RunJob
 from executions.statuses import ExecutionStatus, Reason
 from executions.store import session
 from workflows import history

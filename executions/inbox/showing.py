@@ -13,7 +13,8 @@ from executions.inbox.forms import json_schema
 from executions.inbox.kinds import TaskForm, Tool, kind_of
 from executions.masking import Mask, hide_tasks, masks_of
 from executions.models import Execution, Job, Task
-from executions.run import CarriedClock, Run
+from executions.run import Run
+from executions.runclock import CarriedClock
 from executions.scope import Steps
 from executions.statuses import ExecutionStatus
 from executions.store import claims, session

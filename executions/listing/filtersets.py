@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from functools import cached_property
 from typing import Any
 
 import django_filters  # type: ignore[import-untyped]
@@ -10,6 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -19,9 +19,11 @@ from executions.listing.searching import RowFilter, TagsFilter, TextSearchFilter
 from executions.listing.statuses import JOB_STATUSES, STATUSES
 from executions.models import Execution
 from executions.statuses import ExecutionStatus, Parked
+from workflows import ambient
 from workflows.errors import Invalid
 from workflows.listing.filters import (
     FlagFilter,
+    IdField,
     IdFilter,
     ListFilter,
     StrictFilterSet,
@@ -33,6 +35,7 @@ from workflows.listing.filters import (
 )
 from workflows.listing.pages import Listing
 from workflows.models import Workflow
+from workflows.visibility import narrowed, visible_rows
 
 #: Workflows that a part of a title may mean.
 MOST_WORKFLOWS = 200
@@ -128,7 +131,7 @@ class ExecutionFilter(StrictFilterSet):
     name_prefix = _PrefixFilter(field_name="name", max_length=128, help_text=_("What the name begins with."))
     event_key = texts("event_key")
     event_key_prefix = _PrefixFilter(field_name="event_key", max_length=255)
-    parent = ids("parent_execution", help_text=_("Executions that started it."))
+    parent = ListFilter(each=IdField(), method="by_parent", help_text=_("Executions that started it."))
     rerun_of = ids("rerun_of")
     waiting_at = django_filters.CharFilter(
         method="by_waiting_at", max_length=64, help_text=_("The id or key of a node at which it waits.")
@@ -203,6 +206,13 @@ class ExecutionFilter(StrictFilterSet):
     def by_status(self, queryset: QuerySet[Execution], name: str, values: Sequence[int | None]) -> QuerySet[Execution]:
         wanted = Q(status__in=[value for value in values if value is not None])
         return queryset.filter(wanted | Q(status=None) if None in values else wanted)
+
+    def by_parent(self, queryset: QuerySet[Execution], name: str, values: Sequence[int]) -> QuerySet[Execution]:
+        user = getattr(self.request, "user", None) or ambient.actor()
+        if user is not None and narrowed(user):
+            # Whose child a run is tells of a parent that is hidden.
+            values = list(visible_rows(Execution.objects.filter(pk__in=values), user).values_list("pk", flat=True))
+        return queryset.filter(parent_execution__in=values)
 
     def by_title(self, queryset: QuerySet[Execution], name: str, value: str) -> QuerySet[Execution]:
         return queryset.filter(key__in=self.title_keys)

@@ -15,6 +15,7 @@ from executions.listing import jsonpaths
 from executions.listing.jsonpaths import JsonKind, JsonNumber, JsonText
 from executions.models import Attribute, Execution
 from executions.store.attributes import LONGEST_TEXT, ROW, TAG, as_number, number_text
+from workflows.collections import usable
 from workflows.listing.filters import ListFilter, text_field
 from workflows.listing.parameters import TEXT, Parameter
 from workflows.subjects import subject_of
@@ -76,8 +77,27 @@ class AttributeFilter(django_filters.Filter):  # type: ignore[misc]
         return queryset.filter(pk__in=self.rows(value).values("execution")) if value else queryset
 
 
+class RowField(forms.CharField):
+    """A row by its model and id. Models come and go, so one that there is not is a row about which no runs are."""
+
+    def validate(self, value: str) -> None:
+        super().validate(value)
+        label, _colon, key = value.partition(":")
+        try:
+            model = apps.get_model(label)
+            if usable(model):
+                model._meta.pk.to_python(key)
+        except (LookupError, ValueError):
+            return
+        except ValidationError:
+            sentence = _("%(key)r can't be the id of a row of %(model)s; write it like shop.order:7.")
+            raise ValidationError(sentence % {"key": key[:40], "model": label}) from None
+
+
 class RowFilter(AttributeFilter):
     """Runs about a row of the project's: "shop.order:7"."""
+
+    field_class = RowField
 
     def __init__(self) -> None:
         super().__init__(ROW, "")

@@ -46,5 +46,8 @@ class Hold(models.Model):
             models.Index(fields=["due_at"], name="hold_due", condition=Q(due_at__isnull=False)),
         ]
 
+    #: What it holds by its title, where somebody has looked that up.
+    words = ""
+
     def __str__(self) -> str:
-        return f"{self.get_scope_display()} {self.target}".strip()
+        return self.words or f"{self.get_scope_display()} {self.target}".strip()

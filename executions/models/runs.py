@@ -110,7 +110,8 @@ class Execution(models.Model):
             ),
             # Lists of a range of times, in the order of that time, and within a workflow; ended: retention too.
             models.Index(fields=["created_at", "id"], name="execution_created"),
-            models.Index(fields=["key", "created_at", "id"], name="execution_key_created"),
+            # This one also tells the status and its reason: pages by number pass over what they don't show.
+            models.Index(fields=["key", "created_at", "id", "status", "reason"], name="execution_key_created"),
             models.Index(fields=["started_at", "id"], name="execution_started", condition=Q(started_at__isnull=False)),
             models.Index(
                 fields=["key", "started_at", "id"],

@@ -12,7 +12,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Max, Q
 
 from executions.models import Execution, Job
-from executions.run import CarriedClock, Run, RunJob
+from executions.run import Run
+from executions.runclock import CarriedClock
+from executions.runjob import RunJob
 from executions.statuses import ExecutionStatus
 from executions.store import sql
 from executions.store.session import alias, as_time, bounds, connection
@@ -62,7 +64,7 @@ def heads(queue: str) -> dict[bool, datetime]:
     """The earliest due time of each class (solo or not) that has something due."""
     db = connection()
     table = db.ops.quote_name(Execution._meta.db_table)
-    now = sql.NOW[db.vendor]
+    now = sql.DUE_BY[db.vendor]
     head = f"(SELECT due_at FROM {table} WHERE queue = %s AND solo = %s AND due_at <= {now} ORDER BY due_at LIMIT 1)"
     with db.cursor() as cursor:
         cursor.execute(f"SELECT {head}, {head}", [queue, False, queue, True])
@@ -161,7 +163,7 @@ def claim(
     `since` skips index entries that this drain has claimed already and that an old snapshot keeps alive.
     """
     db = connection()
-    where = f"queue = %s AND solo = %s AND due_at <= {sql.NOW[db.vendor]}"
+    where = f"queue = %s AND solo = %s AND due_at <= {sql.DUE_BY[db.vendor]}"
     parameters: list[Any] = [queue, solo]
     if since is not None:
         where += " AND due_at >= %s"
@@ -175,7 +177,7 @@ def claim(
 def peek(queue: str, *, solo: bool, limit: int) -> list[tuple[int, int]]:
     """(id, turn) of what is due, without a lock: SQLite notes them before its one writer claims them."""
     db = connection()
-    due = f"queue = %s AND solo = %s AND due_at <= {sql.NOW[db.vendor]} ORDER BY due_at LIMIT {int(limit)}"
+    due = f"queue = %s AND solo = %s AND due_at <= {sql.DUE_BY[db.vendor]} ORDER BY due_at LIMIT {int(limit)}"
     with db.cursor() as cursor:
         cursor.execute(f"SELECT id, turn FROM executions_execution WHERE {due}", [queue, solo])
         return [(execution_id, turn) for execution_id, turn in cursor.fetchall()]
@@ -248,7 +250,7 @@ def due_performs(queue: str, limit: int) -> list[tuple[int, int]]:
     with db.cursor() as cursor:
         cursor.execute(
             "SELECT execution_id, id FROM executions_job WHERE wait = 'performer' AND due_at IS NOT NULL AND queue = %s"
-            f" AND due_at <= {sql.NOW[db.vendor]} ORDER BY due_at LIMIT {int(limit)}",
+            f" AND due_at <= {sql.DUE_BY[db.vendor]} ORDER BY due_at LIMIT {int(limit)}",
             [queue],
         )
         return [(execution_id, job_id) for execution_id, job_id in cursor.fetchall()]

@@ -11,7 +11,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from executions import wakeup
 from executions.models import Execution, Job
 from executions.queued import queued
-from executions.run import Run, RunJob
+from executions.run import Run
+from executions.runjob import RunJob
 from executions.store import ends, intake, sql, tasks
 from executions.store.session import connection
 from workflows.instructions.base import Wait

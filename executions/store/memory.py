@@ -17,7 +17,8 @@ from typing import Any
 from django.db import IntegrityError
 
 from executions.queued import queued
-from executions.run import Run, RunJob, RunTask
+from executions.run import Run
+from executions.runjob import RunJob, RunTask
 from executions.statuses import ExecutionStatus
 from executions.store import sql
 from workflows.conf import conf

@@ -231,6 +231,14 @@ def unheld(rows: QuerySet[R]) -> QuerySet[R]:
     return rows.select_for_update(skip_locked=True, no_key=features.has_select_for_no_key_update)
 
 
+def alone() -> None:
+    """PostgreSQL would set further processes to work, which costs it more than the work itself, and is the workers'."""
+    db = connection()
+    if db.vendor == "postgresql":
+        with db.cursor() as cursor:
+            cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
+
+
 def bounding(rows: QuerySet[R]) -> QuerySet[R]:
     """These rows, bounding the transaction as they are read: its first statement, as a claim is."""
     if connection().vendor != "postgresql":

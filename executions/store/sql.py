@@ -16,6 +16,9 @@ Row = Sequence[Any]
 SQLITE_NOW = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW'{}) || '000'"
 #: The database's clock at the start of the statement or transaction, in UTC.
 NOW = {"postgresql": "now()", "mysql": "UTC_TIMESTAMP(6)", "sqlite": SQLITE_NOW.format("")}
+#: What is due is due by this. SQLite's clock counts whole milliseconds, and times of runs are finer: all of the present
+#: one is due, or what came due in it would wait for the next look.
+DUE_BY = {**NOW, "sqlite": SQLITE_NOW.format("").replace("'000'", "'999'")}
 
 
 def _encoder() -> Callable[[Any], str]:

@@ -7,7 +7,8 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from executions.models import Task, TaskType
-from executions.run import Run, RunTask
+from executions.run import Run
+from executions.runjob import RunTask
 from executions.store import sql
 from workflows.jsonable import jsonable
 from workflows.statuses import JobStatus

@@ -9,7 +9,8 @@ import pytest
 from django.db import connections
 
 from executions.models import Execution, Job
-from executions.run import Run, RunJob
+from executions.run import Run
+from executions.runjob import RunJob
 from executions.store import claims, journal, session
 from executions.store.memory import MemoryStore
 from tests.executions import rows

@@ -40,11 +40,11 @@ def _acts() -> Iterator[None]:
         yield
 
 
-def go_on_from(walk: Walk, node_id: int) -> None:
+def go_on_from(walk: Walk, node_id: int, *, overwrite: bool = False) -> None:
     with walk.store.segment():
         [run] = walk.store.claim_one(walk.id)
         walk._processor(run)
-        continue_from(run, walk.clock, node_id)  # type: ignore[arg-type]
+        continue_from(run, walk.clock, node_id, overwrite=overwrite)  # type: ignore[arg-type]
         walk.store.write([run], walk.clock.now())
 
 
@@ -57,8 +57,8 @@ def places(walk: Walk) -> Counter[Any]:
 
 
 @settings(max_examples=100, deadline=None)
-@given(trees, st.lists(st.integers(0, 30), min_size=4, max_size=8))
-def test_a_line_has_one_place(steps: Steps, picks: list[int]) -> None:
+@given(trees, st.lists(st.integers(0, 30), min_size=4, max_size=8), st.booleans())
+def test_a_line_has_one_place(steps: Steps, picks: list[int], overwrite: bool) -> None:
     walk = Walk(steps).settle()
     for pick in [*picks, *[None] * 1_000]:
         if walk.run.ended:
@@ -66,7 +66,7 @@ def test_a_line_has_one_place(steps: Steps, picks: list[int]) -> None:
         waiting = [job.node_key for job in walk.jobs if job.wait == "outside" and job.pending]
         if pick is not None and pick % 3:
             try:
-                go_on_from(walk, 1 + pick % len(walk.graph.nodes))
+                go_on_from(walk, 1 + pick % len(walk.graph.nodes), overwrite=overwrite)
             except Invalid:
                 continue
         elif waiting:

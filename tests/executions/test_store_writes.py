@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from executions.run import ChildRun, Run
+from executions.run import Run
+from executions.runjob import ChildRun
 from tests.executions.stores import BOTH, add_job, ago, begin, change, graph
 from workflows.models import Counter
 

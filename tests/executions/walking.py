@@ -4,7 +4,8 @@ from contextlib import nullcontext
 from typing import Any
 
 from executions.processor import Processor
-from executions.run import Run, RunJob
+from executions.run import Run
+from executions.runjob import RunJob
 from executions.store.memory import MemoryStore
 from tests.building import Steps
 from workflows.graph import Graph

@@ -8,7 +8,7 @@ from config.shop.models import Customer
 from executions import segments
 from executions.dispatcher import start
 from executions.models import Execution, Job
-from executions.run import RunJob
+from executions.runjob import RunJob
 from executions.store import claims, session
 from tests.building import build
 

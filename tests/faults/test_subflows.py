@@ -114,7 +114,7 @@ def test_a_time_out_ends_the_called_run_too(settle, attempts):
     policy = {"timeout": 300, "retry": {"attempts": attempts, "interval": 10}}
     parent = start(build([calls("called", **policy)]), {})
     settle()
-    assert read(parent) == [(-3, None)]
+    assert read(parent) == [(-3, "timeout")]
     assert read(*children(parent)) == [(-3, "timeout")] * attempts
 
 

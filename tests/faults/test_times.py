@@ -87,7 +87,7 @@ def test_a_queued_run_has_all_the_time(work):
 def test_somebody_who_does_not_answer_in_time_ends_the_step(settle):
     execution = start(build([("t-do", {"act": "wait", "value": 0.1}), ("output", {"value": 1})]), {})
     settle()
-    assert status(execution) == (-3, None)
+    assert status(execution) == (-3, "timeout")
     assert Job.objects.get().status == -3
 
 

@@ -74,3 +74,14 @@ def test_the_list_of_executions_says_why_and_filters_by_it(pages):
     assert f"/execution/{kept.pk}/change/" in page
     assert f"/execution/{other.pk}/change/" not in page
     assert Execution.objects.count() == 2
+
+
+def test_a_hold_is_called_by_the_title_of_its_workflow(pages):
+    build([], title="Daily", key="k77")
+    boss = pages()
+    [made] = boss.post(ADD, scope="workflow", target="k77", reason="")
+    hold = Hold.objects.get()
+    for page in (boss.get("executions_hold_change", hold.pk), boss.get("executions_hold_history", hold.pk)):
+        assert "Workflow Daily" in words(page)
+        assert "k77" not in words(page)
+    assert "Workflow Daily" in made

@@ -46,6 +46,17 @@ def test_cards_tell_statuses_rounds_and_times(pages):
     assert "Resolved" not in last
 
 
+def test_what_still_waited_when_the_run_ended_waits_no_longer(pages):
+    branches = {0: [("callback", {})], 1: [("end", {"endStatus": -1})]}
+    execution = start(build([("parallel", {"mode": "all"}, branches)]), {})
+    drain()
+    execution.refresh_from_db()
+    assert execution.ended_at is not None
+    page = pages().get(CHANGE, execution.pk)
+    assert "callback Pending" in " ".join(cards(page))
+    assert "so far" not in words(page)
+
+
 def test_bars_stand_where_their_times_are(pages):
     execution = run(started_at=NOON, ended_at=NOON + timedelta(seconds=10))
     ends = {1: (0, 5), 2: (5, 10), 3: (10, 10)}

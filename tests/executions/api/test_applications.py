@@ -9,7 +9,7 @@ from executions.models import Application, ApplicationStatus, Execution
 from executions.testing import drain
 from tests.api import Api
 from tests.executions.applications.applying import approval, decide, person, taking
-from tests.executions.dialects.clients import NocoBase
+from tests.executions.dialects.nocobase.clients import NocoBase
 from tests.pages import Pages
 from workflows.models import Workflow
 
