@@ -1,15 +1,12 @@
-"""NocoBase's own client from npm runs a whole scenario against this server, unchanged."""
+"""NocoBase's own client from npm runs whole scenarios against this server, unchanged."""
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.signals import request_finished
-from django.db import connections
 
 from executions.store.side import close_side
 from executions.testing import drain
@@ -20,6 +17,7 @@ HERE = Path(__file__).resolve().parent / "nocobase"
 #: Where the client is installed; not in version control.
 CACHE = HERE.parent.parent.parent / ".clients" / "nocobase"
 SECONDS = 120
+PASSWORD = "the same of both"
 
 
 @pytest.fixture(scope="module")
@@ -42,24 +40,13 @@ def client() -> Path:
     return CACHE
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, live_server: Any) -> Iterator[Any]:
-    """Its threads end with their requests, and so must their connections."""
-    monkeypatch.setitem(connections["default"].settings_dict, "CONN_MAX_AGE", 0)
-
-    def close(**_signal: Any) -> None:
-        close_side()
-
-    request_finished.connect(close)
-    yield live_server
-    request_finished.disconnect(close)
-
-
-def test_a_whole_scenario(client: Path, server: Any, settings: Any) -> None:
+@pytest.mark.parametrize("scenario", ["whole", "seeds", "asking", "lives", "people", "rows", "approvals"])
+def test_scenarios(client: Path, server: Any, settings: Any, scenario: str) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    get_user_model().objects.create_superuser("admin", "admin@example.com", "secret of admin")
+    get_user_model().objects.create_superuser("admin", "admin@example.com", PASSWORD)
+    get_user_model().objects.create_user("ann", "ann@example.com", PASSWORD)
     process = subprocess.Popen(
-        ["node", "scenario.cjs", f"{server.url}/api", "admin", "secret of admin"],
+        ["node", "run.cjs", scenario, f"{server.url}/api", "admin", PASSWORD],
         cwd=client,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

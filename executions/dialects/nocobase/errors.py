@@ -1,6 +1,8 @@
 """Every refusal as NocoBase's client reads it: {"errors": [{"message", "code"}]} (spec nocobase-http 3.2)."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.signals import got_request_exception
@@ -35,6 +37,7 @@ _CODES = frozenset(
         "EMPTY_TOKEN",
         "INVALID_TOKEN",
         "BLOCKED_TOKEN",
+        "EXPIRED_SESSION",
         "NOT_EXIST_USER",
         "ROLE_NOT_FOUND_FOR_USER",
         "WORKFLOW_ROLLBACK_ON_FAILURE",
@@ -45,6 +48,18 @@ _CODES = frozenset(
 def not_found() -> NotFound:
     """As there: without a word of what is missing."""
     return NotFound("Not Found")
+
+
+@contextmanager
+def named(**names: str) -> Iterator[None]:
+    """Refusals name the client's parameter instead of ours."""
+    try:
+        yield
+    except SluiceError as error:
+        error.field = names.get(error.field or "", error.field)
+        if isinstance(error, Invalid):
+            error.errors = {names.get(field, field): message for field, message in error.errors.items()}
+        raise
 
 
 def handle(error: Exception, context: Any) -> Response:

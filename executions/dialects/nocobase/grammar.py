@@ -38,6 +38,9 @@ class Target:
 def parse(path: str) -> Target | None:
     """None for what is none of the grammar's forms."""
     parts = path.removesuffix("/").split("/")
+    if len(parts) > 4 and parts[1] == parts[3]:
+        # The client writes the key at each dot: "shop.Customer.orders" of 3 is shop/3/Customer/3/orders.
+        parts = [f"{parts[0]}.{parts[2]}", *parts[3:]]
     if not 1 <= len(parts) <= 4 or not all(parts):
         return None
     named = [index for index, part in enumerate(parts) if ":" in part]

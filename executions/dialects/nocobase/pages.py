@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from executions.dialects.nocobase.call import Call
+from executions.store import counts
 from workflows.errors import Invalid
 from workflows.listing.bounds import bounded
 
@@ -45,7 +46,7 @@ def paged(rows: "QuerySet[Any]", call: Call, *, counted: bool = True) -> Page:
         if not counted:
             found = list(rows[begin : begin + size + 1])
             return Page(found[:size], {"hasNext": len(found) > size, "page": page, "pageSize": size})
-        count = rows.order_by().count()
+        count = counts.total(rows)
         found = list(rows[begin : begin + size]) if begin < count else []
         return Page(found, {"count": count, "page": page, "pageSize": size, "totalPage": -(-count // size)})
 

@@ -4,6 +4,7 @@ Scalars stay texts. Whoever sends more than is sensible is told so.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -42,17 +43,28 @@ def _put(tree: dict[str, Any], name: str, value: str | None) -> None:
         raise Invalid(_("The parameter is nested too deep; %d levels is the most.") % DEEPEST, field=first)
     here, last = tree, first
     for part in rest:
+        if part == _APPENDED and not isinstance(here.get(last, {}), dict):
+            # "a=1&a[]=2" is a list of both.
+            known = here[last]
+            here[last] = dict(_numbered(known if isinstance(known, list) else [known]))
         below = here.setdefault(last, {})
         if not isinstance(below, dict):
             raise _mixed(first)
         here, last = below, _free(below) if part == _APPENDED else part
-    if isinstance(here.get(last), dict):
-        raise _mixed(first)
+    beside = here.get(last)
+    if isinstance(beside, dict):
+        if not all(key.isascii() and key.isdecimal() for key in beside):
+            raise _mixed(first)
+        here, last = beside, _free(beside)
     if last in here:
         known = here[last]
         here[last] = [*known, value] if isinstance(known, list) else [known, value]
     else:
         here[last] = value
+
+
+def _numbered(items: list[Any]) -> Iterator[tuple[str, Any]]:
+    return ((str(index), item) for index, item in enumerate(items))
 
 
 def _free(below: dict[str, Any]) -> str:

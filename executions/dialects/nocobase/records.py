@@ -53,9 +53,7 @@ class Relation:
         attribute = record.model._meta.pk.attname if self.there == "pk" else self.there
         rows_there = record.rows().using(rows[0]._state.db).filter(**{f"{attribute}__in": values})
         found = rows_there.order_by(*record.order)
-        loaded = list(record.only(found, selection, attribute)[: MOST_RELATED + 1])
-        if len(loaded) > MOST_RELATED:
-            raise Invalid(_("There are more than %d of them; ask for fewer rows.") % MOST_RELATED, field="appends")
+        loaded = few(record.only(found, selection, attribute))
         shown = zip(loaded, record.show(loaded, selection), strict=True)
         if not self.many:
             return {getattr(row, attribute): each for row, each in shown}
@@ -63,6 +61,14 @@ class Relation:
         for row, each in shown:
             grouped[getattr(row, attribute)].append(each)
         return grouped
+
+
+def few(rows: "QuerySet[Any]") -> list[Any]:
+    """What a relation brings along. Raises `Invalid` for too many."""
+    loaded = list(rows[: MOST_RELATED + 1])
+    if len(loaded) > MOST_RELATED:
+        raise Invalid(_("There are more than %d of them; ask for fewer rows.") % MOST_RELATED, field="appends")
+    return loaded
 
 
 class Record:
@@ -76,6 +82,8 @@ class Record:
     relations: Mapping[str, Relation] = {}
     #: Columns that may hold values that are masked.
     masked: ClassVar[Collection[str]] = ()
+    #: Columns that lead to rows which may be hidden: who may not see all of them asks for none.
+    leading: ClassVar[Collection[str]] = ()
     #: What `decorate` looks at besides what is shown.
     always: ClassVar[Sequence[str]] = ()
     #: The permission to see it at all.

@@ -8,6 +8,7 @@ from executions.dialects.nocobase.resources import (
     jobs,
     models,
     nodes,
+    related,
     sessions,
     tasks,
     workflows,
@@ -15,6 +16,9 @@ from executions.dialects.nocobase.resources import (
 from executions.dialects.nocobase.resources.base import Resource
 from workflows.collections import resolve
 from workflows.errors import Invalid
+
+#: What the client writes for a parent's key that it was not told.
+_NO_KEY = (None, "undefined", "null")
 
 _RESOURCES: dict[str, type[Resource]] = {
     each.name: each
@@ -44,10 +48,13 @@ _RESOURCES: dict[str, type[Resource]] = {
 def resource_of(target: Target) -> type[Resource] | None:
     known = _RESOURCES.get(target.name)
     # The client takes the dot of a model's name for a relation, of a parent whose key it was not told.
-    if known is not None or target.parent_pk not in (None, "undefined"):
+    if known is not None:
         return known
     try:
-        return models.rows_of(resolve(target.name))
+        if target.parent is not None and "." in target.parent:
+            return related.rows_inside(resolve(target.parent), target.resource)
+        # The client takes the dot of a model's name for a relation.
+        return models.rows_of(resolve(target.name)) if target.parent_pk in _NO_KEY else None
     except Invalid:
         return None
 

@@ -1,14 +1,15 @@
 """Filters and sorts in the client's names -> conditions and orders of a queryset (spec nocobase-http 2, 1.2)."""
 
 from datetime import tzinfo
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import F, Model, Q
 from django.utils.translation import gettext as _
 
 from executions.dialects.nocobase.call import Call
 from executions.dialects.nocobase.records import Record
-from workflows import sensitivity
+from executions.dialects.nocobase.variables import Filler
+from workflows import jsoninput, sensitivity
 from workflows.errors import Invalid
 from workflows.filters import to_q
 from workflows.models import Node, Workflow
@@ -63,7 +64,7 @@ class Searcher:
             if not self.reach(relation.record().model):
                 raise self._unsorted(dotted)
             prefix, nullable, record = f"{prefix}{relation.field}__", True, relation.record()
-        if not record.sortable(last):
+        if not record.sortable(last) or (last in record.leading and narrowed(self.user)):
             raise self._unsorted(dotted)
         return f"{prefix}{record.columns[last]}", nullable or record.field_of(last).null
 
@@ -87,7 +88,8 @@ class Searcher:
         record = self.known.get(model)
         if record is None or name in _KEYS:
             return name
-        if name in record.columns:
+        hidden = record.leading if narrowed(self.user) else ()
+        if name in record.columns and name not in hidden:
             if name in record.masked:
                 self.asked_masked.add(name)
             return record.columns[name]
@@ -98,7 +100,10 @@ class Searcher:
         followed = [each for each, known in record.relations.items() if known.field is not None]
         raise Invalid(
             _("There is no column %(name)r to filter by; there are %(known)s.")
-            % {"name": name[:80], "known": ", ".join([*record.columns, *followed])},
+            % {
+                "name": name[:80],
+                "known": ", ".join([*(each for each in record.columns if each not in hidden), *followed]),
+            },
             field="filter",
         )
 
@@ -118,12 +123,25 @@ def check_masked(user: Any, names: set[str]) -> None:
         )
 
 
+def _range(raw: Any) -> Any:
+    """A range that stands beside the filter; None where it is none, as there.
+
+    `createdAt[$gte]=a` in double quotes on a command line comes as `createdAt[]=a`: a shell takes `$gte` for a name. So
+    one moment is where the range begins, and two are both its ends.
+    """
+    if isinstance(raw, str) and raw[:1] == "{":
+        raw = jsoninput.loads(raw)
+    if isinstance(raw, list) and len(raw) in (1, 2):
+        return {"$dateNotBefore": raw[0]} if len(raw) == 1 else {"$dateBetween": raw}
+    return raw if isinstance(raw, dict) else None
+
+
 def search(record: Record, call: Call, *, ranges: tuple[str, ...] = ()) -> Q:
     """What `filter` says and, of `ranges`, what stands beside it as a parameter of its own."""
-    searcher = Searcher(record, call.tz)
-    found = searcher.condition(call.filter)
+    searcher, filler = Searcher(record, call.tz), Filler(call)
+    found = searcher.condition(filler.fill(call.filter, "filter"))
     for name in ranges:
-        beside = call.params.get(name)
-        if isinstance(beside, dict):
-            found &= searcher.condition({name: cast(Any, beside)}, name)
+        beside = _range(call.params.get(name))
+        if beside is not None:
+            found &= searcher.condition({name: filler.fill(beside, name)}, name)
     return found

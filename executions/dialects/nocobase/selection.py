@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from executions.dialects.nocobase.records import Record
 
 _DEEPEST = 5
+_MOST_RELATIONS = 50
 
 
 @dataclass
@@ -28,6 +29,10 @@ class Selection:
         known = list(record.names())
         chosen = known if self.all else [name for name in known if name in self.named]
         return [name for name in chosen if name not in self.dropped]
+
+    def size(self) -> int:
+        """How many relations are followed, at any depth; each costs a query."""
+        return sum(1 + below.size() for below in self.relations.values())
 
     def of(self, name: str) -> "Selection":
         return self.relations.setdefault(name, Selection())
@@ -55,6 +60,8 @@ def selection_of(call: "Call", record: "type[Record]") -> Selection:
     root.all = not selects
     for name in call.names("appends"):
         _add(root, record, name, columns=False)
+    if root.size() > _MOST_RELATIONS:
+        raise Invalid(_("At most %d relations are brought along by one call.") % _MOST_RELATIONS, field="appends")
     for name in call.names("except"):
         _drop(root, record, name, own=not selects)
     return root

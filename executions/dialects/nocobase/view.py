@@ -57,6 +57,8 @@ class NocoBaseView(OurView):
     schema = None  # type: ignore[assignment]
 
     call: Call
+    #: The token to go on with.
+    renewed: str | None = None
     serving: type[Resource]
     doing: Action
 
@@ -89,13 +91,15 @@ class NocoBaseView(OurView):
         if self.doing.permission == PUBLIC:
             self.check_throttles(request)
             return
-        call.user = request.user = authenticate(request, params)
+        call.user, self.renewed = authenticate(request, params)
+        request.user = call.user
         self.check_throttles(request)
         if self.doing.permission is not None and not call.user.has_perm(self.doing.permission):
             raise Forbidden(_("No permissions"))
 
     def _find(self, target: Target, method: str) -> None:
-        serving, name = resource_of(target), target.action_for(method)
+        serving = resource_of(target)
+        name = serving.action_for(target, method) if serving is not None else None
         doing = serving.actions().get(name or "") if serving is not None else None
         if serving is None or doing is None or name is None:
             raise errors.not_found()
@@ -121,6 +125,8 @@ class NocoBaseView(OurView):
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         final = super().finalize_response(request, response, *args, **kwargs)
+        if self.renewed:
+            final["x-new-token"] = self.renewed
         final["X-Request-Id"] = str(uuid.uuid4())
         final["Access-Control-Allow-Origin"] = "*"
         final["Access-Control-Expose-Headers"] = _EXPOSED

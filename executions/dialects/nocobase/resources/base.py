@@ -10,12 +10,14 @@ from django.utils.translation import gettext as _
 
 from executions.dialects.nocobase.call import MOST_KEYS, Call
 from executions.dialects.nocobase.errors import not_found
+from executions.dialects.nocobase.grammar import Target
 from executions.dialects.nocobase.pages import paged
 from executions.dialects.nocobase.records import Record
 from executions.dialects.nocobase.searching import Searcher, search
 from executions.dialects.nocobase.selection import check_view, selection_of
 from workflows.conf import ThrottleScope
 from workflows.errors import Invalid
+from workflows.listing.bounds import bounded
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -83,6 +85,8 @@ class Resource:
     counted: ClassVar[bool] = True
     #: The actions that there are, where not all that the class has.
     offered: ClassVar[tuple[str, ...]] = ()
+    #: Whether there is one row at most, so that nobody needs to name it.
+    alone: ClassVar[bool] = False
     #: Of the record, for `meta.allowedActions`.
     writing: ClassVar[dict[str, str]] = {}
 
@@ -100,6 +104,10 @@ class Resource:
             if marked is not None and (not cls.offered or called in cls.offered):
                 found[called] = marked
         return found
+
+    @classmethod
+    def action_for(cls, target: Target, method: str) -> str | None:
+        return target.action_for(method)
 
     def perform(self, found: Action) -> "Answer | HttpResponseBase":
         # Before anything is done: a refusal changes nothing.
@@ -139,11 +147,12 @@ class Resource:
     def got(self) -> Answer:
         """The row, or null: also where there is none."""
         call, record = self.call, self.make_record()
-        if not call.aims:
+        if not self.alone and not call.aims:
             raise Invalid(_("filterByTk is required"), field="filterByTk")
         selection = selection_of(call, self.record)
         rows = self.keyed(self.rows()).filter(search(record, call))
-        found = list(record.only(rows.order_by("pk"), selection)[:1])
+        with bounded(rows.db, "filterByTk"):
+            found = list(record.only(rows.order_by("pk"), selection)[:1])
         shown = record.show(found, selection)
         return Answer(shown[0] if shown else None, self._with_acl(None, found))
 
@@ -161,7 +170,8 @@ class Resource:
         if not self.call.aims:
             raise Invalid(_("filter or filterByTk is required"), field="filterByTk")
         rows = self.keyed(self.rows()).filter(search(self.make_record(), self.call)).order_by("pk")
-        found = list(rows[: MOST_KEYS + 1])
+        with bounded(rows.db, "filterByTk"):
+            found = list(rows[: MOST_KEYS + 1])
         if len(found) > MOST_KEYS:
             raise Invalid(_("More than %d rows are meant; narrow the filter.") % MOST_KEYS, field="filter")
         return found

@@ -13,6 +13,7 @@ from executions import logs as lines_of
 from executions import timeline as times
 from executions.api.parts import MEDIA_TYPE
 from executions.dialects.nocobase.call import to_id
+from executions.dialects.nocobase.errors import named
 from executions.dialects.nocobase.pages import page_of
 from executions.dialects.nocobase.records import wire
 from executions.dialects.nocobase.resources.base import Answer, Resource, action, camel
@@ -27,6 +28,7 @@ from executions.models import Execution, Job
 from executions.reruns import failed_node
 from executions.statuses import ExecutionStatus
 from workflows.errors import Invalid
+from workflows.listing.bounds import bounded
 
 _ALL = Selection(all=True)
 #: Runs that one call deletes by a filter.
@@ -68,12 +70,17 @@ class Executions(Resource):
 
     @action("executions.rerun_execution")
     def rerun(self) -> Answer:
-        """A started run goes on from `nodeId`; of an ended one a new run begins."""
-        raw = self.call.values.get("nodeId")
+        """A started run goes on from `nodeId`, with `overwrite` in the job that there is; of an ended one a new run
+        begins, in which nothing is written over."""
+        values = self.call.values
+        raw, overwrite = values.get("nodeId"), values.get("overwrite")
+        if overwrite not in (None, True, False):
+            raise Invalid(_("One of true and false belongs here."), field="overwrite")
         node_id = to_id(raw) if raw is not None else None
         if raw is not None and node_id is None:
             raise Invalid(_("Name a node by its id."), field="nodeId")
-        found = operations.rerun(self.one().pk, node_id=node_id, by=self.user)
+        with named(node_id="nodeId"):
+            found = operations.rerun(self.one().pk, node_id=node_id, overwrite=bool(overwrite), by=self.user)
         return Answer(self.shown([found])[0], status=202)
 
     @action("executions.delete_execution", aimed=True)
@@ -81,7 +88,8 @@ class Executions(Resource):
         """How many were deleted; those that are queued, run or wait are spared, and are no error."""
         ended = self.rows().filter(status__isnull=False).exclude(status=ExecutionStatus.STARTED)
         rows = self.keyed(ended).filter(search(self.make_record(), self.call))
-        ids = list(rows.order_by("pk").values_list("pk", flat=True)[: MOST_DELETED + 1])
+        with bounded(rows.db, "filterByTk"):
+            ids = list(rows.order_by("pk").values_list("pk", flat=True)[: MOST_DELETED + 1])
         if len(ids) > MOST_DELETED:
             raise Invalid(
                 _("More than %d are meant; narrow the filter, or delete them in bulk (/api/v1/executions/bulk/).")

@@ -3,6 +3,7 @@
 Each asks for the model's own permissions; workflows that listen to requests run around what is written.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -11,25 +12,17 @@ from typing import Any, ClassVar, cast
 from django.conf import settings
 from django.contrib.auth import get_permission_codename
 from django.db import IntegrityError, router, transaction
-from django.db.models import (
-    ManyToManyField,
-    Model,
-    Prefetch,
-    ProtectedError,
-    QuerySet,
-    RestrictedError,
-    prefetch_related_objects,
-)
+from django.db.models import F, ManyToManyField, Model, ProtectedError, QuerySet, RestrictedError
 from django.utils.translation import gettext as _
 
 from executions.dialects.nocobase.call import Call
-from executions.dialects.nocobase.records import Record, Relation
+from executions.dialects.nocobase.records import Record, Relation, few
 from executions.dialects.nocobase.resources.asking import asked_of
 from executions.dialects.nocobase.resources.base import Action, Answer, Resource, action
 from executions.dialects.nocobase.selection import Selection
+from executions.dialects.nocobase.variables import Filler
 from workflows.coercion import Values, coerce, writable
 from workflows.collections import (
-    accessor,
     find_relation,
     is_many,
     key_of,
@@ -46,17 +39,26 @@ from workflows.instructions.update import locked_rows
 from workflows.requesting import core
 from workflows.requesting.views import check_may_trigger
 
+#: Under which a row of many to many knows the row it was loaded for.
+_LINKED = "sluice_linked_to"
 _MAIN = ("", "main", "default")
 
 
 class _ManyToMany(Relation):
-    """Through the table between; one query."""
+    """Through the table between; one query. `there` is what these rows are to those, as conditions name it."""
 
     def load(self, rows: Sequence[Any], selection: Selection, user: Any) -> Mapping[Any, Any]:
         record = self.record()(user)
-        wanted = record.rows().order_by(*record.order)
-        prefetch_related_objects(list(rows), Prefetch(self.there, queryset=wanted))
-        return {getattr(row, self.here): record.show(list(getattr(row, self.there).all()), selection) for row in rows}
+        if not rows:
+            return {}
+        wanted = record.rows().using(rows[0]._state.db).filter(**{f"{self.there}__in": [row.pk for row in rows]})
+        # The same join as that of the condition: a row for each link.
+        linked = record.only(wanted.annotate(**{_LINKED: F(self.there)}).order_by(*record.order), selection)
+        loaded = few(linked)
+        grouped: dict[Any, list[Any]] = defaultdict(list)
+        for row, shown in zip(loaded, record.show(loaded, selection), strict=True):
+            grouped[getattr(row, _LINKED)].append(shown)
+        return grouped
 
 
 class ModelRecord(Record):
@@ -92,7 +94,8 @@ def _relation(found: Any) -> Relation:
         return record_of(found.related_model)
 
     if found.many_to_many:
-        return _ManyToMany(related, "pk", accessor(found), many=True, field=found.name)
+        [there, here] = inverse_lookup(found) or ("", "")
+        return _ManyToMany(related, here, there, many=True, field=found.name)
     if is_many(found) or not found.concrete:
         return Relation(
             related, found.field.target_field.attname, found.field.attname, many=is_many(found), field=found.name
@@ -136,9 +139,13 @@ class Rows(Resource):
     def get(self) -> Answer:
         return self.got()
 
+    def given(self) -> dict[str, Any]:
+        """The values of a new row."""
+        return self.call.values
+
     @action("add")
     def create(self) -> Answer:
-        values = self.call.values
+        values = self.given()
         written = self._written(values)
         with self._acting("create", values=values) as under_way:
             row = self.model(**written.fields)
@@ -151,7 +158,7 @@ class Rows(Resource):
         written = self._written(values)
         keys = [row.pk for row in rows]
         changed: Any = []
-        with self._acting("update", key=self._keys(keys), values=values, filter=self.call.filter) as under_way:
+        with self._acting("update", key=self._keys(keys), values=values, filter=self._filter) as under_way:
             if rows and (written.fields or written.many):
                 with transaction.atomic(using=self.writes_on):
                     locked = self.model._default_manager.using(self.writes_on).filter(pk__in=keys)
@@ -166,7 +173,7 @@ class Rows(Resource):
     def destroy(self) -> Answer:
         rows = self.chosen()
         keys = [row.pk for row in rows]
-        with self._acting("destroy", key=self._keys(keys), filter=self.call.filter) as under_way:
+        with self._acting("destroy", key=self._keys(keys), filter=self._filter) as under_way:
             try:
                 with transaction.atomic(using=self.writes_on):
                     for row in rows:
@@ -186,6 +193,11 @@ class Rows(Resource):
 
     def _acting(self, name: str, **more: Any) -> Any:
         return core.acting(asked_of(self.call), self.model, name, using=self.writes_on, **more)
+
+    @property
+    def _filter(self) -> Any:
+        """As workflows that come before see it."""
+        return Filler(self.call).fill(self.call.filter, "filter")
 
     def _keys(self, keys: Any) -> Any:
         return keys[0] if len(keys) == 1 else keys

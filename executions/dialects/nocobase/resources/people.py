@@ -37,3 +37,7 @@ class UserRecord(Record):
 
 def nickname_of(user: Any) -> str:
     return str(getattr(user, "get_full_name", lambda: "")() or user.get_username())
+
+
+def email_of(user: Any) -> str | None:
+    return getattr(user, type(user).get_email_field_name(), "") or None

@@ -10,7 +10,7 @@ from executions.dialects.nocobase import authentication
 from executions.dialects.nocobase.errors import Denied
 from executions.dialects.nocobase.records import wire
 from executions.dialects.nocobase.resources.base import PUBLIC, Answer, Resource, action
-from executions.dialects.nocobase.resources.people import nickname_of
+from executions.dialects.nocobase.resources.people import email_of, nickname_of
 from workflows import tokens
 from workflows.api.throttling import Failures
 from workflows.errors import Invalid
@@ -52,7 +52,7 @@ class Auth(Resource):
             if error.code == "EMPTY_TOKEN":
                 raise
             return Answer({}, bare=True)
-        tokens.revoke(claims)
+        tokens.revoke(claims, seconds=authentication.SESSION_SECONDS + authentication.SECONDS)
         return Answer({}, bare=True)
 
 
@@ -88,7 +88,7 @@ def described(user: Any) -> dict[str, Any]:
         "id": wire(user.pk),
         "nickname": nickname_of(user),
         "username": user.get_username(),
-        "email": getattr(user, type(user).get_email_field_name(), "") or None,
+        "email": email_of(user),
         "phone": None,
         "appLang": translation.get_language(),
         "systemSettings": {},

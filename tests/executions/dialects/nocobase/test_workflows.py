@@ -1,10 +1,15 @@
 """Building workflows as the canvas does (spec nocobase-http 4.2, 4.3, 6)."""
 
+import json
+from io import StringIO
+
 import pytest
+from django.core.management import call_command
 
 from executions import run_now
 from executions.drain import drain_all
 from tests.building import build
+from tests.executions.dialects.nocobase.clients import with_query
 from workflows.models import Category, HistoryEntry, Node, Workflow
 
 pytestmark = pytest.mark.django_db
@@ -160,6 +165,23 @@ def test_synchronising_has_no_answer(nocobase, flow):
     assert nocobase().raw("POST", f"workflows:sync?filterByTk={flow.pk}").status_code == 204
 
 
+def test_what_is_answered_can_be_imported(nocobase, flow, tmp_path):
+    file, said = tmp_path / "flow.json", StringIO()
+    answer = nocobase()("GET", f"workflows:get/{flow.pk}?appends=nodes,categories,stats,versionStats,createdBy")
+    file.write_text(json.dumps(answer))
+    call_command("sluice_import", str(file), "--dry-run", stdout=said)
+    assert said.getvalue() == "Flow: Unchanged (version 1)\n"
+
+
+def test_relations_are_bounded(nocobase, flow):
+    ways = ("upstream", "downstream", "workflow.nodes", "branches")
+    deep = [f"nodes.{one}.{two}.{three}" for one in ways for two in ways for three in ways]
+    client = nocobase()
+    assert client.get("workflows:get", filterByTk=flow.pk, appends=deep[:9])["nodes"]
+    [message] = client.refused("GET", with_query("workflows:list", {"appends": deep}))
+    assert message.startswith("appends: At most 50")
+
+
 def test_deleting_the_current_version_deletes_all(nocobase, flow):
     client = nocobase()
     old = client.post("workflows:revision", filterByTk=flow.pk, filter={"key": flow.key})
@@ -277,6 +299,10 @@ def test_categories(nocobase, flow):
     assert Category.objects.first().title == "two"
     assert client.post("workflowCategories:update", {"title": "1"}, filterByTk=one["id"])[0]["title"] == "1"
     flow.categories.add(one["id"])
+    shown = client.get("workflowCategories:list", appends="workflows.title", filter={"title": {"$ne": "three"}})
+    through = {"workflowId": flow.pk, "categoryId": one["id"]}
+    assert [each["workflows"] for each in shown] == [[{"title": "Flow", "workflowCategoryRelations": through}], []]
+    assert all(each["createdAt"] <= each["updatedAt"] for each in shown)
     assert client.post("workflowCategories:destroy", filterByTk=one["id"]) == 1
     assert not flow.categories.exists()
     for query, status in (("", 400), ("sourceId=1", 404), (f"sourceId={two['id']}&targetId=x", 404)):

@@ -1,34 +1,15 @@
-// One whole scenario with NocoBase's own client: node scenario.cjs <address> <user> <password>.
-// "work" on the output asks for what is due to be done; the answer on the input says that it was.
+// One workflow from sign-in to sign-out, as its makers and those who look after it go about it.
 const assert = require('node:assert/strict');
-const { createInterface } = require('node:readline');
-const { APIClient } = require('@nocobase/sdk');
 
-const [address, account, password] = process.argv.slice(2);
-const api = new APIClient({ baseURL: address });
-const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const data = (response) => response.data.data;
-const fails = async (status, call, code) => {
-  await assert.rejects(call, (error) => {
-    assert.equal(error.response.status, status, JSON.stringify(error.response.data));
-    const [first] = api.toErrMessages(error);
-    assert.ok(first.message);
-    if (code) assert.equal(first.code, code);
-    return true;
-  });
-};
-const work = async () => {
-  console.log('work');
-  await lines.next();
-};
+let api, kit, data, fails, work;
 
 async function signIn() {
   await fails(401, api.resource('executions').list(), 'EMPTY_TOKEN');
-  await fails(401, api.auth.signIn({ account, password: 'wrong' }, 'basic'));
-  const response = await api.auth.signIn({ account, password }, 'basic');
-  assert.equal(data(response).user.username, account);
+  await fails(401, api.auth.signIn({ account: kit.account, password: 'wrong' }, 'basic'));
+  const response = await api.auth.signIn({ account: kit.account, password: kit.password }, 'basic');
+  assert.equal(data(response).user.username, kit.account);
   assert.equal(api.auth.token, data(response).token);
-  assert.equal(data(await api.request({ url: 'auth:check' })).username, account);
+  assert.equal(data(await api.request({ url: 'auth:check' })).username, kit.account);
   const roles = await api.request({ url: 'roles:check' });
   assert.equal(data(roles).allowAll, true);
   assert.deepEqual(roles.data.meta, { dataSources: {} });
@@ -96,7 +77,7 @@ async function run(flow) {
 async function answer(id) {
   const tasks = api.resource('workflowManualTasks');
   const badge = data(await api.resource('userWorkflowTasks').listMine({ filter: { type: ['manual'] } }));
-  assert.deepEqual(badge[0].stats, { pending: 1, all: 1 });
+  assert.ok(badge[0].stats.pending >= 1 && badge[0].stats.all >= badge[0].stats.pending);
   const listed = await tasks.listMine({
     page: 1, pageSize: 20, sort: ['-createdAt'], filter: { status: 0 }, appends: ['node.id', 'node.title', 'job.status', 'workflow.title'],
   });
@@ -124,7 +105,7 @@ async function look(flow, id) {
   assert.deepEqual(data(page).map((row) => row.id), [ids[0], id]);
   const waiting = { $and: [{ key: flow.key }, { status: { $in: [0] } }, { 'workflow.title.$includes': 'OWN' }] };
   assert.equal(data(await executions.list({ filter: waiting })).length, 3);
-  assert.equal(data(await executions.list({ filter: { status: 0 }, createdAt: { $gte: '2023-01-01' } })).length, 3);
+  assert.equal(data(await executions.list({ filter: { status: 0, key: flow.key }, createdAt: { $gte: '2023-01-01' } })).length, 3);
   assert.equal(data(await executions.list({ filter: { status: 0 }, createdAt: { $lt: '2023-01-01' } })).length, 0);
   const bracketed = await api.request({ url: 'executions:list', params: { filter: { status: 1, key: flow.key } } });
   assert.deepEqual(data(bracketed).map((row) => row.id), [id]);
@@ -164,7 +145,11 @@ async function rows() {
   assert.equal(data(await customers.destroy({ filterByTk: made.id })), 1);
 }
 
-async function main() {
+module.exports = async (given) => {
+  kit = given;
+  ({ api, data } = kit);
+  fails = (...more) => kit.fails(...more);
+  work = () => kit.work();
   const user = await signIn();
   const flow = await build(user);
   const id = await run(flow);
@@ -173,11 +158,7 @@ async function main() {
   await rows();
   const { token } = api.auth;
   await api.auth.signOut();
+  assert.ok(!api.auth.token);
+  await fails(401, api.resource('executions').list(), 'EMPTY_TOKEN');
   await fails(401, api.request({ url: 'auth:check', headers: { Authorization: `Bearer ${token}` } }), 'BLOCKED_TOKEN');
-  console.log('done');
-}
-
-main().then(() => process.exit(0), (error) => {
-  console.error(error.response ? [error.config.url, error.response.status, JSON.stringify(error.response.data)].join(' ') : '', error.stack);
-  process.exit(1);
-});
+};

@@ -21,15 +21,20 @@ from executions.drain import drain_all
 from executions.models import Application, Execution, Job, Task
 from executions.roles import ROLES
 from tests.building import build
-from tests.executions.dialects.clients import NocoBase
+from tests.executions.dialects.nocobase.clients import NocoBase
 from tests.people import person
 from workflows.models import Category, HistoryEntry, Node, Workflow
 
 pytestmark = pytest.mark.once
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "nocobase.md"
+DOCUMENT = Path(__file__).resolve().parents[4] / "docs" / "nocobase.md"
 WHO = ("anonymous", "staff", *ROLES, "superuser")
 MODEL = "shop.Order"
+#: Rows inside others, as the grammar spells them, and how they are addressed.
+INSIDE = {
+    "shop.Customer.orders": "shop.Customer/{customer}/orders",
+    "shop.Order.customer": "shop.Order/{order}/customer",
+}
 
 
 def documented() -> dict[str, tuple[dict[str, bool], str]]:
@@ -49,9 +54,15 @@ DOCUMENTED = documented()
 
 def actions() -> dict[str, Any]:
     found = {f"{name}:{action}": mark for name, each in resources().items() for action, mark in each.actions().items()}
-    rows = resource_of(Target(MODEL))
-    assert rows is not None
-    return {**found, **{f"{MODEL}:{action}": mark for action, mark in rows.actions().items()}}
+    targets = {MODEL: Target(MODEL)}
+    for name in INSIDE:
+        parent, _dot, relation = name.rpartition(".")
+        targets[name] = Target(relation, parent=parent, parent_pk="1")
+    for name, target in targets.items():
+        rows = resource_of(target)
+        assert rows is not None
+        found |= {f"{name}:{action}": mark for action, mark in rows.actions().items()}
+    return found
 
 
 ACTIONS = actions()
@@ -86,11 +97,15 @@ def things(db: None) -> dict[str, Any]:
         "workflows": draft.pk, "flow_nodes": node.pk, "executions": run.pk, "workflowCategories": category.pk,
         "jobs": Job.objects.get(execution=run).pk, "workflowManualTasks": task.pk, "workflowCcTasks": copy.pk,
         "approvals": 1, "approvalRecords": task.pk, MODEL: Order.objects.get().pk,
+        "shop.Customer.orders": Order.objects.get().pk, "shop.Order.customer": Customer.objects.get().pk,
     }  # fmt: skip
 
 
 def address(name: str, things: dict[str, Any]) -> str:
     resource, _colon, action = name.rpartition(":")
+    if resource in INSIDE:
+        path = INSIDE[resource].format(customer=things["shop.Order.customer"], order=things[MODEL])
+        return f"{path}:{action}?filterByTk={things[resource]}"
     if resource == MODEL or "." not in resource:
         return f"{name}?filterByTk={things[resource]}&branchIndex=1" if resource in things else name
     parent, _dot, child = resource.partition(".")
@@ -154,7 +169,15 @@ def test_actions_ask_for_their_permissions_alone(resource, things):
 
 
 #: What more is asked where it is done.
-_FURTHER = {f"{MODEL}:trigger": ["workflows.execute_workflow"]}
+_FURTHER = {
+    f"{MODEL}:trigger": ["workflows.execute_workflow"],
+    "shop.Customer.orders:trigger": ["shop.view_customer", "workflows.execute_workflow"],
+    **{
+        f"shop.Customer.orders:{action}": ["shop.view_customer"]
+        for action in ("list", "get", "create", "update", "destroy")
+    },
+    **{f"shop.Order.customer:{action}": ["shop.view_order"] for action in ("list", "get")},
+}
 
 
 def test_the_table_has_no_row_without_an_action():

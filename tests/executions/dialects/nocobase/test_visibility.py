@@ -7,7 +7,7 @@ from executions import run_now
 from executions.drain import drain_all
 from executions.models import Execution, Job
 from tests.building import build
-from tests.executions.dialects.clients import NocoBase
+from tests.executions.dialects.nocobase.clients import NocoBase
 from tests.people import person
 from workflows.models import Category, Node, Workflow
 
@@ -66,6 +66,9 @@ def test_lists_leave_it_out(client, path, query):
         "jobs:list?filter[node.workflow.title]=Hidden",
         "jobs:list?filter[execution.workflow.title]=Hidden",
         "executions:list?sort=workflow.title",
+        "executions:list?filter[parentExecutionId]=1",
+        "executions:list?sort=parentExecutionId",
+        "jobs:list?filter[execution.parentExecutionId]=1",
     ],
 )
 def test_no_filter_leads_to_it(client, path):

@@ -9,6 +9,7 @@ from executions import run_now, start
 from executions.drain import drain_all
 from executions.models import Execution, Job
 from tests.building import build
+from workflows.listing.bounds import TooSlow
 from workflows.models import HistoryEntry, Workflow
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +102,13 @@ def test_the_history_drawer_pages_by_ids(nocobase, quick):
         ("createdAt[$gte]=2023-01-01&filter[status]=0", {"waits"}),
         ("createdAt[$lt]=2023-01-01&filter[status]=0", set()),
         ("updatedAt[$gt]=2023-01-01T00:00:00Z", {"quick", "waits", "queued"}),
+        # What a shell leaves of createdAt[$gte]=... in double quotes, both ends, and a filter's text.
+        ("createdAt[]=2023-01-01&filter[status]=0", {"waits"}),
+        ("createdAt[]=2200-01-01", set()),
+        ("updatedAt[]=2023-01-01&updatedAt[]=2200", {"quick", "waits", "queued"}),
+        ("updatedAt[]=2023-01-01&updatedAt[]=2024", set()),
+        ('createdAt={"$lt":"2023-01-01"}', set()),
+        ("createdAt=2023-01-01", {"quick", "waits", "queued"}),
         ("filterByTk[]=0", set()),
         ("nonsense[$gte]=1", {"quick", "waits", "queued"}),
         ("", {"quick", "waits", "queued"}),
@@ -223,6 +231,16 @@ def test_cancel_answers_the_jobs_as_they_are_now(nocobase, waiting):
     assert client.refused("POST", "executions:cancel") == ["filterByTk: filterByTk is required"]
 
 
+@pytest.mark.parametrize("path", ["executions:list", "executions:get", "executions:destroy", "workflows:update"])
+def test_what_takes_too_long_to_find_is_refused(nocobase, quick, monkeypatch, path):
+    def slow(alias, narrow_by=""):
+        raise TooSlow(f"Narrow it by {narrow_by}.")
+
+    for module in ("pages", "resources.base", "resources.executions"):
+        monkeypatch.setattr(f"executions.dialects.nocobase.{module}.bounded", slow)
+    assert nocobase().refused("POST", f"{path}?filter[id][$gt]=0", {})[0].startswith("Narrow it by filter")
+
+
 def test_destroy_spares_what_has_not_ended(nocobase, quick, waiting):
     ended = ran(quick, 3)
     [running] = ran(waiting)
@@ -258,12 +276,65 @@ def test_pause_resume_and_rerun(nocobase, waiting):
     assert client.refused("POST", f"executions:pause?filterByTk={run.pk}")
     assert client.post("executions:resume", filterByTk=run.pk)["pausedAt"] is None
     node = Job.objects.filter(execution=run.pk).order_by("number").first().node_id
-    again = client.post("executions:rerun", {"nodeId": str(node), "overwrite": True}, status=202, filterByTk=run.pk)
+    again = client.post("executions:rerun", {"nodeId": str(node)}, status=202, filterByTk=run.pk)
     assert again["id"] == run.pk
     client.post("executions:cancel", filterByTk=run.pk)
     fresh = client.post("executions:rerun", status=202, filterByTk=run.pk)
     assert (fresh["rerunOfId"], fresh["attempt"], fresh["status"]) == (run.pk, 2, None)
     assert client.refused("POST", f"executions:rerun?filterByTk={run.pk}", {"nodeId": "x"})
+
+
+def jobs_of(run):
+    return [(job.number, job.node_key, job.status) for job in Job.objects.filter(execution=run.pk).order_by("number")]
+
+
+@pytest.mark.parametrize(
+    ("overwrite", "jobs"),
+    [
+        (True, [(1, "n1", 1), (2, "n2", -3), (3, "n2", 0)]),
+        (False, [(1, "n1", 1), (2, "n2", -3), (3, "n1", 1), (4, "n2", 0)]),
+        (None, [(1, "n1", 1), (2, "n2", -3), (3, "n1", 1), (4, "n2", 0)]),
+    ],
+)
+@pytest.mark.django_db(transaction=True)
+def test_a_rerun_may_write_over_the_job_that_there_is(nocobase, waiting, overwrite, jobs):
+    [run] = ran(waiting)
+    before = Job.objects.get(execution=run.pk, number=1)
+    client = nocobase()
+    client.post("executions:rerun", {"overwrite": overwrite}, status=202, filterByTk=run.pk)
+    drain_all()
+    assert jobs_of(run) == jobs
+    after = Job.objects.get(pk=before.pk)
+    assert (after.attempt, after.ended_at > before.ended_at) == ((2, True) if overwrite else (1, False))
+    kept = [(entry["number"], entry["status"]) for entry in after.attempts or ()]
+    assert kept == ([(1, 1), (2, 1)] if overwrite else [])
+
+
+def test_only_a_job_that_there_is_is_written_over(nocobase, waiting):
+    behind = build([SUM, WAIT, SUM])
+    [run], [short] = ran(waiting), ran(behind)
+    queued = start(waiting, {"a": 1})
+    client = nocobase()
+    for pk, body in (
+        (run.pk, {"overwrite": "yes"}),
+        (queued.pk, {"overwrite": True}),
+        (short.pk, {"overwrite": True, "nodeId": behind.nodes.get(key="n3").pk}),
+    ):
+        assert client.refused("POST", f"executions:rerun?filterByTk={pk}", body)
+    assert len(jobs_of(run)) == len(jobs_of(short)) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_people_are_asked_anew_by_the_job_that_is_written_over(nocobase):
+    client = nocobase()
+    [run] = ran(build([("manual", {"assignees": [client.user.pk], "forms": {"f": {"actions": [{"key": "yes"}]}}})]))
+    client.post("executions:rerun", {"overwrite": True}, status=202, filterByTk=run.pk)
+    drain_all()
+    tasks = client.get("workflowManualTasks:listMine", sort="id", appends="job")
+    assert [(task["status"], task["job"]["number"]) for task in tasks] == [(-3, 1), (0, 1)]
+    client.post("workflowManualTasks:submit", {"result": {"f": {}, "_": "yes"}}, status=202, filterByTk=tasks[1]["id"])
+    drain_all()
+    assert jobs_of(run) == [(1, "n1", 1)]
 
 
 def test_a_job_is_resumed(nocobase, waiting):
@@ -278,6 +349,18 @@ def test_a_job_is_resumed(nocobase, waiting):
     assert client.refused("POST", "jobs:resume?filterByTk=99999", {}, status=404) == ["Job not found"]
     assert client.get("jobs:get", filterByTk=job.pk)["result"] == {"x": 1}
     assert [each["number"] for each in client.get(f"executions/{run.pk}/jobs:list", sort="number")] == [1, 2]
+
+
+@pytest.mark.parametrize("fields", ["id,upstreamId", "id"])
+def test_the_job_before_is_brought_along(nocobase, quick, django_assert_num_queries, fields):
+    [run] = ran(quick)
+    first, second = Job.objects.filter(execution=run.pk).order_by("number").values_list("pk", flat=True)
+    client = nocobase()
+    # The token and its user; the count and the page; the keys of those before, and they themselves.
+    with django_assert_num_queries(2 + 2 + 1 + 1):
+        rows = client.get("jobs:list", sort="number", fields=fields, appends="upstream.id", filter={"number": 2})
+    assert [(row["id"], row["upstream"]) for row in rows] == [(second, {"id": first})]
+    assert client.get("jobs:get", filterByTk=first, appends="upstream")["upstream"] is None
 
 
 def test_logs_timeline_and_graph(nocobase, quick):

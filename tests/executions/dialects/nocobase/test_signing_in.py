@@ -1,13 +1,19 @@
 """Signing in and out, and the checks before any action (spec nocobase-http 3.2, 5)."""
 
+from contextlib import contextmanager
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.db.models import F
 from django.test import Client
+from django.utils import timezone
 
 from executions.dialects.nocobase import authentication
-from tests.executions.dialects.clients import NocoBase
+from tests.executions.dialects.nocobase.clients import NocoBase
 from workflows import tokens
+from workflows.models import RevokedToken
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +120,68 @@ def test_an_inactive_user_a_refresh_token_and_a_new_password_are_refused(ada):
     client = NocoBase(ada)
     get_user_model().objects.filter(pk=ada.pk).update(is_active=False)
     assert client.raw("GET", "auth:check").json()["errors"][0]["code"] == "NOT_EXIST_USER"
+
+
+@pytest.mark.parametrize(
+    ("age", "signed_in", "codes"),
+    [
+        (0, 0, [None, None]),
+        # Expired a moment ago: a new one, once; calls sent at the same time are let in by the old one.
+        (authentication.SECONDS + 60, 0, ["new", None]),
+        (authentication.SECONDS + authentication.RENEWABLE_SECONDS + 60, 0, ["EXPIRED_SESSION"] * 2),
+        (authentication.SECONDS + 60, authentication.SESSION_SECONDS, ["EXPIRED_SESSION"] * 2),
+    ],
+)
+def test_an_expired_token_is_renewed_once(ada, age, signed_in, codes):
+    client = NocoBase(None)
+    now = timezone.now()
+    with pretended(now - timedelta(seconds=age)):
+        started = int((timezone.now() - timedelta(seconds=signed_in)).timestamp() * 1000)
+        client.headers = bearer(authentication.issue(ada, signed_in=started))
+    for code in codes:
+        answer = client.raw("GET", "auth:check")
+        if code in (None, "new"):
+            assert (answer.status_code, answer.has_header("x-new-token")) == (200, code == "new")
+        else:
+            assert answer.json()["errors"][0]["code"] == code
+
+
+def test_the_new_token_belongs_to_the_same_sign_in(ada):
+    client = NocoBase(None)
+    past = timezone.now() - timedelta(seconds=authentication.SECONDS + 600)
+    with pretended(past):
+        client.headers = old = bearer(authentication.issue(ada))
+    client.headers = bearer(client.raw("GET", "auth:check")["x-new-token"])
+    assert not client.raw("GET", "auth:check").has_header("x-new-token")
+    RevokedToken.objects.update(expires_at=F("expires_at") - timedelta(seconds=authentication.OVERTAKEN_SECONDS + 1))
+    assert code_of(NocoBase(None), old) == "EXPIRED_SESSION"
+    client("POST", "auth:signOut", {})
+    assert code_of(client, client.headers) == code_of(client, old) == "BLOCKED_TOKEN"
+
+
+def test_signing_out_with_an_expired_token_ends_it(ada):
+    client = NocoBase(None)
+    with pretended(timezone.now() - timedelta(seconds=authentication.SECONDS + 60)):
+        client.headers = bearer(authentication.issue(ada))
+    client("POST", "auth:signOut", {})
+    assert code_of(client, client.headers) == "BLOCKED_TOKEN"
+
+
+def bearer(text):
+    return {"authorization": f"Bearer {text}"}
+
+
+def code_of(client, headers):
+    client.headers = headers
+    return client("GET", "auth:check", status=401)["errors"][0]["code"]
+
+
+@contextmanager
+def pretended(now):
+    """What is issued inside is as old as that."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(timezone, "now", lambda: now)
+        yield
 
 
 def test_the_token_may_stand_bare_or_in_the_query(ada):

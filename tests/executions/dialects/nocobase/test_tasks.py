@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from config.shop.models import Order
 from executions.drain import drain_all
 from executions.models import Execution, Task
-from tests.executions.dialects.clients import NocoBase
+from tests.executions.dialects.nocobase.clients import NocoBase
 from tests.executions.inbox.asking import OUTPUT, ask, manual, of, user
 from tests.people import person
 
@@ -54,7 +54,7 @@ def grown(user):
 
 
 def query(params):
-    from tests.executions.dialects.clients import with_query
+    from tests.executions.dialects.nocobase.clients import with_query
 
     return with_query("", params).removeprefix("?")
 
