@@ -7,8 +7,9 @@ import sys
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    from benchmarks import drain, expressions, lists, loops, pages, schedules
+    from benchmarks import clouds, drain, expressions, lists, loops, pages, schedules
 
+    clouds.add_arguments(commands.add_parser("clouds", help=clouds.__doc__))
     drain.add_arguments(commands.add_parser("drain", help=drain.__doc__))
     expressions.add_arguments(commands.add_parser("expressions", help=expressions.__doc__))
     lists.add_arguments(commands.add_parser("lists", help=lists.__doc__))

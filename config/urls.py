@@ -17,6 +17,8 @@ urlpatterns = [
     path("api/v1/", include("workflows.api.urls")),
     path("api/v1/", include("executions.api.urls")),
     path("hooks/", include("workflows.hooks.urls")),
+    path("v2/", include("executions.dialects.functiongraph.urls")),
+    path("api/rpa-openapi/", include("executions.dialects.iflyrpa.urls")),
     path("api/", include("executions.dialects.nocobase.urls")),
     # The same without the prefix, as some documents write it.
     path("", include("executions.dialects.nocobase.urls")),

@@ -14,10 +14,10 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from executions import bulk, start
+from executions import accesskeys, bulk, start
 from executions.drain import drain_all
 from executions.flow import holds
-from executions.models import Application, BulkOperation, Execution, Hold, Job, SavedFilter, Task
+from executions.models import AccessKey, Application, BulkOperation, Execution, Hold, Job, SavedFilter, Task
 from executions.roles import ROLES
 from tests.building import build
 from tests.doors import DOORS, Door
@@ -86,7 +86,11 @@ def things(db: None) -> dict[str, Any]:
     entry = HistoryEntry.objects.get(action="bulk.start")
     asked = get_user_model().objects.create(username="asked")
     known = {"key": waiting.key, "node_key": "n1", "created_at": timezone.now(), "updated_at": timezone.now()}
+    key = accesskeys.create(asked).row
+    # Such a one may be revoked, and deleted too.
+    AccessKey.objects.update(expires_at=timezone.now())
     return {
+        "accesskey": key,
         "task": Task.objects.create(type="manual", user=asked, execution=execution, job=1, title="A task", **known),
         "application": Application.objects.create(
             key=waiting.key,
@@ -124,6 +128,7 @@ def _state() -> list[Any]:
         *BulkOperation.objects.order_by("id").values_list("pk", "state"),
         *SavedFilter.objects.order_by("id").values_list("pk", "query"),
         *Hold.objects.order_by("id").values_list("pk", "active"),
+        *AccessKey.objects.order_by("id").values_list("pk", "revoked_at", "sealed"),
         *Task.objects.order_by("id").values_list("pk", "user", "status", "read_at"),
         *Application.objects.order_by("id").values_list("pk", "user", "status", "data"),
         *HistoryEntry.objects.order_by("id").values_list("pk"),
@@ -188,10 +193,10 @@ def _offered(door: Door, client: Client, url: str, things: dict[str, Any]) -> bo
     return offered
 
 
-#: Actions of which nothing comes here: the task is another's; the workflow is enabled, runs and is not paused; the
-#: last three only lead to a page or a file.
+#: Actions of which nothing comes here: the task and the access key are another's; the workflow is enabled, runs and is
+#: not paused; the last three only lead to a page or a file.
 _IDLE = (
-    *("mark_read", "mark_unread", "enable_selected", "resume_selected", "delete_selected"),
+    *("mark_read", "mark_unread", "revoke_selected", "enable_selected", "resume_selected", "delete_selected"),
     *("tool_run_now", "tool_hold", "export_selected"),
 )
 

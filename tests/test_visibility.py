@@ -17,7 +17,7 @@ from django.utils import timezone
 from executions import bulk
 from executions.flow import holds
 from executions.listing.filtersets import ExecutionFilter
-from executions.models import Application, Attribute, Execution, Job, SavedFilter, Task
+from executions.models import AccessKey, Application, Attribute, Execution, Job, SavedFilter, Task
 from executions.roles import ROLES
 from executions.store.attributes import TAG
 from tests.doors import DOORS, Door
@@ -94,9 +94,13 @@ def hidden(db: None, settings: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def seen(hidden: dict[str, Any]) -> dict[str, Any]:
+def seen(person: Client, hidden: dict[str, Any]) -> dict[str, Any]:
     entry = HistoryEntry.objects.get(object_kind="workflow")
+    # Of the reader's own, for the other workflow too: it could be seen when the key was made.
+    owner = get_user_model().objects.get(username="someone")
+    known = {"user": owner, "created_by": owner, "created_at": timezone.now(), "sealed": secrets.seal("hush")}
     return {
+        "accesskey": AccessKey.objects.create(access_key_id="AKkey", workflows=["c0nceal3d", "shown"], **known),
         "workflow": Workflow.objects.get(pk=SEEN),
         "node": Node.objects.get(pk=SEEN + 1),
         "category": hidden["category"],
@@ -117,7 +121,8 @@ def person(db: None) -> Client:
     call_command("sluice_roles", stdout=StringIO())
     user = get_user_model().objects.create(username="someone", is_staff=True)
     user.groups.set(Group.objects.filter(name__in=[f"Sluice {role}" for role in ROLES]))
-    user.user_permissions.add(Permission.objects.get(codename="reveal_values"))
+    further = ("reveal_values", "view_accesskey", "add_accesskey", "delete_accesskey")
+    user.user_permissions.set(Permission.objects.filter(codename__in=further))
     client = Client()
     client.force_login(user)
     return client
@@ -231,6 +236,11 @@ def test_the_reader_does_see_what_is_shown(person, seen):
         ("/admin/workflows/node/", f"/node/{SEEN + 1}/change/"),
     ):
         assert mark in person.get(url).content.decode(), url
+
+
+def test_whose_child_it_is_cannot_be_asked_where_the_parent_is_hidden(person, seen):
+    assert person.get(f"/api/v1/executions/?parent={RUN}").json()["results"] == []
+    assert Execution.objects.filter(parent_execution=RUN, pk=SEEN + 2).exists()
 
 
 @pytest.mark.parametrize("door", _ACTIONS, ids=_name)
