@@ -64,8 +64,8 @@ class Follower:
             lines += self._of_job(job)
         if not self.more:
             self.ended = run.ended_at is not None
-            lines += self._of_run(logs.of_history(self.id))
             lines += self._of_run(logs.after_jobs(run))
+            lines += self._of_run(logs.of_history(self.id))
         lines.sort(key=lambda line: line.at)
         rows = logs.shown(filter(self.wanted.takes, lines), self.id)
         return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)

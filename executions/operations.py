@@ -6,7 +6,7 @@ Every one raises `NotFound` for an id that is none, `Refused` (naming the presen
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -82,6 +82,13 @@ def held(execution_id: int, *, tell: bool = True) -> Iterator[tuple[Run, Carried
         raise
 
 
+def _record(
+    action: Action, run: Run, clock: CarriedClock, by: Any, reason: str | None, changes: Mapping[str, Any]
+) -> None:
+    """By the clock that the run's own rows are written with: its log tells both in their order."""
+    history.record(action, subject_of_run(run.id), by=by, reason=reason, changes=changes, at=clock.now())
+
+
 def _checked_id(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**63:
         raise NotFound(_("There is no execution %s.") % value, field="id")
@@ -127,7 +134,7 @@ def cancel(execution_id: int, *, by: Any = None, reason: str | None = None) -> E
         _refuse_ended(run, _("canceled"))
         changes = {"status": [_code(run.status), _code(ExecutionStatus.ABORTED)]}
         run.end(JobStatus.ABORTED, clock.now(), reason=Reason.CANCELED)
-        history.record(Action.EXECUTION_CANCEL, subject_of_run(run.id), by=by, reason=reason, changes=changes)
+        _record(Action.EXECUTION_CANCEL, run, clock, by, reason, changes)
     return _read(execution_id)
 
 
@@ -145,7 +152,7 @@ def pause(execution_id: int, *, by: Any = None, reason: str | None = None) -> Ex
         if run.lane is not None and run.status is None:
             lanes.pass_over(run)
         changes = {"paused": [False, True]}
-        history.record(Action.EXECUTION_PAUSE, subject_of_run(run.id), by=by, reason=reason, changes=changes)
+        _record(Action.EXECUTION_PAUSE, run, clock, by, reason, changes)
     return _read(execution_id)
 
 
@@ -164,7 +171,7 @@ def resume(execution_id: int, *, by: Any = None, reason: str | None = None) -> E
                 job.due_at = clock.now()
                 job.changed = True
         changes = {"paused": [True, False]}
-        history.record(Action.EXECUTION_RESUME, subject_of_run(run.id), by=by, reason=reason, changes=changes)
+        _record(Action.EXECUTION_RESUME, run, clock, by, reason, changes)
     return _read(execution_id)
 
 
@@ -210,7 +217,7 @@ def _finish_job(action: Action, job_id: int, result: Any, status: int, by: Any, 
         pending, done = JobStatus.PENDING.name.lower(), JobStatus(status).name.lower()
         kept = masking.kept(run.id, run.env.masked(result), result_of=job.node_key)
         changes = {"status": [pending, done], **history.changed({}, {"result": kept})}
-        history.record(action, subject, by=by, reason=reason, changes=changes)
+        history.record(action, subject, by=by, reason=reason, changes=changes, at=clock.now())
     return Job.objects.using(session.alias()).get(pk=job_id)
 
 
@@ -252,7 +259,7 @@ def rerun(
         _refuse_in_call(run, _("continued"))
         refuse_without_graph(run)
         continue_from(run, clock, node_id, overwrite=overwrite)
-        history.record(Action.EXECUTION_RERUN, subject_of_run(run.id), by=by, reason=reason, changes=changes)
+        _record(Action.EXECUTION_RERUN, run, clock, by, reason, changes)
     return _read(execution_id)
 
 
@@ -337,7 +344,7 @@ def _delete_when_told(execution_id: int, outcome: Deletion, by: Any, reason: str
                 outcome.refused[execution_id] = _("It is running or waiting; cancel it first.")
                 return
             changes = {"status": [_code(run.status), None]}
-            history.record(Action.EXECUTION_DELETE, subject_of_run(run.id), by=by, reason=reason, changes=changes)
+            _record(Action.EXECUTION_DELETE, run, clock, by, reason, changes)
             if not run.ended:
                 run.end(JobStatus.ABORTED, clock.now(), reason=Reason.CANCELED)
             if ["delete"] not in run.agenda:

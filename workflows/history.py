@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import router
@@ -82,11 +83,13 @@ def record(
     by: Any = None,
     reason: str | None = None,
     changes: Mapping[str, Sequence[Any]] | None = None,
+    at: datetime | None = None,
 ) -> None:
     """Writes an entry in the transaction under way. Raises `Invalid` (field "reason").
 
     `by` None is the signed-in user of the request, if any; nothing is written of what a run does by itself.
-    `changes` maps fields to [before, after]; see `changed`.
+    `changes` maps fields to [before, after]; see `changed`. `at` is the time of the clock that the change was made by;
+    None asks the database's.
     """
     why = checked_reason(reason)
     author = by if by is not None else ambient.actor()
@@ -94,7 +97,7 @@ def record(
         return
     origin, address = ambient.source()
     entry = HistoryEntry(
-        at=_UtcNow(),
+        at=at or _UtcNow(),
         actor_id=getattr(author, "pk", None),
         actor_name=str(author.get_username())[:255] if author is not None else "",
         origin=origin,

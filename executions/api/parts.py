@@ -215,7 +215,7 @@ class LogsViewSet(PartViewSet):
         for job in page:
             lines += logs.of_job(job, names)
         if last and not wanted.jobs_only:
-            lines += [*logs.of_history(execution.pk), *logs.after_jobs(execution)]
+            lines += [*logs.after_jobs(execution), *logs.of_history(execution.pk)]
         lines.sort(key=lambda line: line.at)
         return self.get_paginated_response(logs.shown(filter(wanted.takes, lines), execution.pk))
 

@@ -1,6 +1,6 @@
 """Answers to tasks: under the run's lock, by the person who was asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from executions.runjob import RunJob
 from executions.statuses import ExecutionStatus, Reason
 from executions.store import session
 from workflows import history
+from workflows.actions import Action
 from workflows.errors import NotFound, Refused
 from workflows.graph import GraphNode
 from workflows.instructions.base import Outcome, Step
@@ -73,10 +74,12 @@ class Answering:
         """Ends the job; the run goes on, and what else is pending of the job's tasks is closed."""
         self._processor.complete(self.job, outcome, again=False)
 
-    def subject(self) -> history.Subject:
-        """The task as the history names it."""
+    def record(self, action: Action, reason: str | None, changes: Mapping[str, Any]) -> None:
+        """By the clock that the run's own rows are written with: its log tells both in their order."""
         title = f"{masking.kept(self.run.id, self.task.title) or self.node.key} #{self.task.pk}"
-        return replace(subject_of_run(self.run.id), kind="task", id=self.task.pk, title=title, node_key=self.node.key)
+        of_run = subject_of_run(self.run.id)
+        subject = replace(of_run, kind="task", id=self.task.pk, title=title, node_key=self.node.key)
+        history.record(action, subject, by=self.by, reason=reason, changes=changes, at=self.now)
 
     def told(self) -> dict[str, Any]:
         """The answer as the history keeps it."""

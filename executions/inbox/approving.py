@@ -20,7 +20,7 @@ from executions.models import Job, Task, TaskType
 from executions.recording import Texts, too_large
 from executions.reruns import continue_from
 from executions.store import session
-from workflows import ambient, history, people
+from workflows import ambient, people
 from workflows.actions import Action
 from workflows.collections import engine_alias
 from workflows.errors import Forbidden, Invalid, Refused
@@ -175,9 +175,8 @@ class _Case:
         chain = [*meta.get("delegatedBy", []), jsonable(before)]
         names = names_of([before, user])
         changes = {"user": [names.get(before), names.get(user)]}
-        subject = self.answering.subject()
         self.answering.save(user_id=user, meta={**meta, "delegatedBy": chain}, read_at=None)
-        history.record(Action.TASK_DELEGATE, subject, by=self.answering.by, reason=reason, changes=changes)
+        self.answering.record(Action.TASK_DELEGATE, reason, changes)
 
     def add_signers(self, to: Any, order: int, reason: str | None) -> None:
         if order not in (BEFORE, AFTER):
@@ -195,8 +194,7 @@ class _Case:
             self._ask_next(tasks, place)
         names = names_of(added)
         changes: dict[str, list[Any]] = {"order": [None, order], "people": [None, [names[user] for user in added]]}
-        subject = self.answering.subject()
-        history.record(Action.TASK_ADD_SIGNERS, subject, by=self.answering.by, reason=reason, changes=changes)
+        self.answering.record(Action.TASK_ADD_SIGNERS, reason, changes)
 
     def _refuse_before_turn(self) -> None:
         first = self._waits_for(self.tasks())
@@ -226,7 +224,7 @@ class _Case:
             noted(answering.run.id)
         after = JobStatus(_STATUS[end]).name.lower()
         changes = {"status": [before, after], **answering.told()}
-        history.record(action, answering.subject(), by=answering.by, reason=reason, changes=changes)
+        answering.record(action, reason, changes)
 
     def changed(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Of a whole form those that differ from what was shown in it; what is left empty and was is no change."""

@@ -17,7 +17,7 @@ from executions.inbox.kinds import FormAction, Kind, TaskForm
 from executions.models import Task, TaskType
 from executions.recording import Texts, too_large
 from executions.store import session
-from workflows import ambient, history, people
+from workflows import ambient, people
 from workflows.actions import Action as Done
 from workflows.collections import engine_alias, to_json
 from workflows.errors import Invalid, Refused, SluiceError
@@ -129,7 +129,7 @@ def _decide(answering: Answering, config: ManualConfig, given: _Given, reason: s
     answering.save(status=given.action.status, result=_kept(answering, result))
     after = JobStatus(given.action.status).name.lower()
     changes = {"status": [before, after], **answering.told()}
-    history.record(Done.TASK_SUBMIT, answering.subject(), by=answering.by, reason=reason, changes=changes)
+    answering.record(Done.TASK_SUBMIT, reason, changes)
     statuses = list(answering.siblings().filter(round=answering.task.round).values_list("status", flat=True))
     decided = job_status(config.mode, statuses)
     ratio = sum(status != JobStatus.PENDING for status in statuses) / len(statuses)
@@ -228,7 +228,7 @@ def delegate(task_id: Any, to: Any, *, by: Any, reason: str | None = None) -> Ta
         answering.save(user_id=user, meta={**meta, "delegatedBy": chain}, read_at=None)
         names = dict(get_user_model()._base_manager.filter(pk__in=[before, user]).values_list("pk", _name()))
         changes = {"user": [names.get(before), names.get(user)]}
-        history.record(Done.TASK_DELEGATE, answering.subject(), by=answering.by, reason=reason, changes=changes)
+        answering.record(Done.TASK_DELEGATE, reason, changes)
 
     return answer(task_id, by, act, types=_TYPES)
 

@@ -134,3 +134,8 @@ def test_an_entry_costs_two_statements(queued, django_assert_max_num_queries):
     with django_assert_max_num_queries(40) as without, ambient.inside(((1, 1),)):
         operations.cancel(other.pk)
     assert len(with_entry) - len(without) <= 1
+
+
+def test_what_people_do_is_dated_by_the_clock_of_the_run(waiting):
+    operations.cancel(waiting.pk)
+    assert newest().at >= Execution.objects.get().ended_at >= Job.objects.get().ended_at

@@ -114,7 +114,7 @@ class Executions(Resource):
         for job in jobs:
             lines += lines_of.of_job(job, names)
         if whole and not meta["hasNext"]:
-            lines += [*lines_of.of_history(execution.pk), *lines_of.after_jobs(execution)]
+            lines += [*lines_of.after_jobs(execution), *lines_of.of_history(execution.pk)]
         lines.sort(key=lambda line: line.at)
         return Answer(lines_of.shown(filter(wanted.takes, lines), execution.pk), meta)
 
