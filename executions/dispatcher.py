@@ -24,7 +24,7 @@ from workflows.jsonable import jsonable
 from workflows.models import Workflow
 from workflows.options import STRICT, WorkflowOptions
 from workflows.subjects import subjects_of
-from workflows.triggers import get_trigger
+from workflows.triggers import manual_context
 from workflows.triggers.base import Ended, Event, Listener
 from workflows.triggers.listening import is_solo, listener_of
 
@@ -206,8 +206,7 @@ def run_now(workflow: Workflow, values: Any, *, by: Any = None) -> Execution | N
     """
     from executions.segments import run_to_first_wait
 
-    trigger = get_trigger(workflow.type)
-    context = trigger.manual_context(trigger.parse(workflow.config), values)
+    context = manual_context(workflow, values)
     if context is None:
         return None
     with ambient.acting(by) if by is not None else ambient.inside(ambient.stack()):

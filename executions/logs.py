@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from executions.models import Execution, Job
 from executions.statuses import ExecutionStatus, Reason
 from workflows.graph import Graph
-from workflows.jsonable import jsonable
+from workflows.jsonable import iso_milliseconds, jsonable
 from workflows.models import HistoryEntry
 from workflows.statuses import JobStatus
 
@@ -202,7 +202,7 @@ def moment_of(text: Any) -> datetime | None:
 def shown(lines: Iterable[Line], execution_id: int) -> list[dict[str, Any]]:
     return [
         {
-            "timestamp": line.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "timestamp": iso_milliseconds(line.at),
             "level": line.level,
             "message": jsonable(line.message),
             "nodeId": line.node_id,

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast, Left
 
 from executions.models import Execution, Job, Task
 from executions.naming import subject_of_run
@@ -27,6 +28,14 @@ _JOB_COLUMNS = ("input", "result", "meta", "attempts")
 _CUT = {"shown_input": "input", "shown_result": "result", "shown_log": "log"}
 #: Jobs of marked nodes whose results are looked for in other texts of their run.
 _MOST_JOBS = 500
+
+
+def cut(names: Iterable[str], most: int) -> dict[str, Left]:
+    """Annotations of jobs: the first characters of these columns' texts, one more than `most` where there are more.
+
+    Values may be megabytes: no more of them is loaded than is shown.
+    """
+    return {f"shown_{name}": Left(Cast(name, TextField()), most + 1) for name in names}
 
 
 @dataclass

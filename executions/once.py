@@ -14,7 +14,7 @@ from executions.store import eventkeys, intake, session
 from workflows import ambient
 from workflows.errors import Invalid, KeyReused, Refused
 from workflows.models import Workflow
-from workflows.triggers import get_trigger
+from workflows.triggers import manual_context
 from workflows.triggers.base import Event
 from workflows.triggers.listening import listener_of
 
@@ -50,8 +50,7 @@ def execute(workflow: Workflow, values: Any, *, by: Any, key: str | None = None,
 def _once(workflow: Workflow, values: Any, by: Any, key: str, queued: bool) -> Asked:
     from executions.segments import run_to_first_wait
 
-    trigger = get_trigger(workflow.type)
-    context = trigger.manual_context(trigger.parse(workflow.config), values)
+    context = manual_context(workflow, values)
     if context is None:
         return Asked(None)
     event = Event(listener_of(workflow), context, fields={"manually": True})

@@ -111,6 +111,12 @@ def entries(error: SluiceError) -> list[dict[str, Any]]:
     return [entry(error.field, error.code, error.message)]
 
 
+def placed(path: str | None, message: Any) -> str:
+    """The sentence with its path before it, unless it begins with it already or there is none."""
+    text = str(message)
+    return text if not path or text.startswith(f"{path}:") else f"{path}: {text}"
+
+
 def refuse(errors: dict[str, Any]) -> None:
     """Raises `Invalid` with these sentences by path; nothing where there are none."""
     if errors:

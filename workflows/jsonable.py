@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -38,6 +38,12 @@ def iso(value: datetime | date | time) -> str:
         # Milliseconds where they say it all: some readers of JSON know no more.
         text = value.isoformat(timespec="milliseconds")
     return f"{text[:-6]}Z" if text.endswith("+00:00") else text
+
+
+def iso_milliseconds(value: datetime) -> str:
+    """ISO 8601 in UTC, with milliseconds and "Z"; what has no zone is UTC."""
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return f"{aware.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def _clean(value: Any, depth: int) -> Any:

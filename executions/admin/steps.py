@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, Max, QuerySet, TextField
-from django.db.models.functions import Cast, Left
+from django.db.models import Count, F, Max, QuerySet
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -16,7 +15,7 @@ from django.utils.translation import gettext as _
 from executions import logs
 from executions.admin import shown
 from executions.graphs import graph_of
-from executions.masking import hide_jobs
+from executions.masking import cut, hide_jobs
 from executions.models import Execution, Job
 from workflows.admin.base import STYLES
 from workflows.canvas import tree
@@ -166,9 +165,7 @@ class Steps:
             jobs = jobs.filter(parent=self.inside)
         if self.show:
             jobs = jobs.filter(**_SHOWS[self.show])
-        # Values may be megabytes: no more of them is loaded than is shown.
-        texts = {f"shown_{name}": Left(Cast(name, TextField()), SHOWN + 1) for name in ("input", "result", "log")}
-        return jobs.only(*_COLUMNS).annotate(**texts).order_by("number")
+        return jobs.only(*_COLUMNS).annotate(**cut(("input", "result", "log"), SHOWN)).order_by("number")
 
     def _steps(self, jobs: Sequence[Job]) -> list[Step]:
         branches = _branches(self.graph) if self.graph else {}

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from workflows import jsoninput
-from workflows.errors import Invalid, Moved, SluiceError
+from workflows.errors import Invalid, Moved, SluiceError, placed
 from workflows.history import LONGEST_REASON
 
 
@@ -105,7 +105,7 @@ def add_errors(form: forms.BaseForm, error: SluiceError) -> None:
         if told is not None:
             # Also at the control inside the field.
             told.setdefault(rest, sentence)
-        form.add_error(field, f"{rest}: {sentence}" if rest and not sentence.startswith(f"{rest}:") else sentence)
+        form.add_error(field, placed(rest, sentence))
 
 
 class OperationForm(forms.ModelForm):  # type: ignore[type-arg]

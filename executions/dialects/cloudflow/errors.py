@@ -1,9 +1,10 @@
 """Every refusal as CloudFlow's clients read it: a code at its own status, with a message (spec 1.4)."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import (
     BadRequest,
     PermissionDenied,
@@ -16,7 +17,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from rest_framework.exceptions import APIException, Throttled
 
-from workflows.errors import Busy, Forbidden, Frozen, Invalid, NotFound, Refused, SluiceError, TooLarge
+from workflows.errors import (
+    Busy,
+    Forbidden,
+    Frozen,
+    Invalid,
+    NotFound,
+    Refused,
+    SluiceError,
+    TooLarge,
+    entries,
+    placed,
+)
 
 #: Code -> (status, what its message is made of).
 CODES: dict[str, tuple[int, Any]] = {
@@ -83,18 +95,11 @@ def argument(name: str, sentence: Any) -> Fault:
 
 
 def _invalid(error: Any) -> Fault:
-    told: Iterable[tuple[str | None, Any]] = error.errors.items() if error.errors else [(error.field, error.message)]
-    sentences = [
-        str(text) if not path or str(text).startswith(f"{path}:") else f"{path}: {text}" for path, text in told
-    ]
+    sentences = [placed(each["field"], each["message"]) for each in entries(error)]
     if (left := len(sentences) - _MOST_TOLD) > 0:
         more = ngettext("… and %d more like these.", "… and %d more like these.", left) % left
         sentences = [*sentences[:_MOST_TOLD], more]
     return Fault("InvalidArgument", " ".join(sentences))
-
-
-def _placed(path: str | None, text: str) -> str:
-    return text if not path or text.startswith(f"{path}:") else f"{path}: {text}"
 
 
 def _throttled(error: Any) -> Fault:
@@ -104,8 +109,6 @@ def _throttled(error: Any) -> Fault:
 
 
 def _too_large(error: Any) -> Fault:
-    from django.conf import settings
-
     return Fault("EntityTooLarge", settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 

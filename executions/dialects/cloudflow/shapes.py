@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from executions.dialects.cloudflow import definitions
@@ -11,15 +11,12 @@ from executions.dialects.clouds.caller import Caller
 from executions.masking import hide_runs
 from executions.models import Execution
 from executions.statuses import ExecutionStatus, Reason
+from workflows.jsonable import iso_milliseconds
 from workflows.models import Workflow
 
 #: Read for every execution that is shown, and for one that is shown whole.
 SHORT = ("id", "key", "name", "status", "reason", "created_at", "ended_at")
 WHOLE = (*SHORT, "workflow", "context", "output", "error")
-
-
-def moment(value: datetime) -> str:
-    return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def text(value: Any) -> str:
@@ -28,10 +25,10 @@ def text(value: Any) -> str:
 
 def short_execution(flow: Workflow, run: Execution) -> dict[str, Any]:
     """What is known of it without its values."""
-    ended = {} if run.ended_at is None else {"StoppedTime": moment(run.ended_at)}
+    ended = {} if run.ended_at is None else {"StoppedTime": iso_milliseconds(run.ended_at)}
     return {
-        "FlowName": flow.name, "Name": name_of(run), "Status": status_of(run), "StartedTime": moment(run.created_at),
-        **ended,
+        "FlowName": flow.name, "Name": name_of(run), "Status": status_of(run),
+        "StartedTime": iso_milliseconds(run.created_at), **ended,
     }  # fmt: skip
 
 
@@ -80,5 +77,5 @@ def flow_shape(flow: Workflow, definition: str, created_at: datetime) -> dict[st
     return {
         "Name": flow.name, "Id": flow.key, "Type": "FDL", "Definition": definition, "Description": flow.description,
         "RoleArn": "", "ExecutionMode": "Express" if flow.sync else "Standard", "ResourceGroupId": "",
-        "CreatedTime": moment(created_at), "LastModifiedTime": moment(flow.updated_at),
+        "CreatedTime": iso_milliseconds(created_at), "LastModifiedTime": iso_milliseconds(flow.updated_at),
     }  # fmt: skip

@@ -4,14 +4,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import QuerySet, TextField
-from django.db.models.functions import Cast, Left
+from django.db.models import QuerySet
 
 from executions.dialects.functiongraph.asked import Asked
 from executions.dialects.functiongraph.shapes import brief, job_status, milliseconds, moment, user_names
 from executions.graphs import graph_of
 from executions.logs import begun_at, label_of
-from executions.masking import hide_jobs, hide_runs
+from executions.masking import cut, hide_jobs, hide_runs
 from executions.models import Execution, Job
 
 #: Jobs that one answer tells of, the youngest.
@@ -67,9 +66,7 @@ def _jobs(run: Execution, *, whole: bool = False) -> QuerySet[Job]:
     jobs = Job.objects.filter(execution=run.pk).order_by("-number")
     if whole:
         return jobs.only("input", "result", *_COLUMNS)
-    # Values may be megabytes: no more of them is loaded than is shown.
-    texts = {f"shown_{name}": Left(Cast(name, TextField()), SHOWN + 1) for name in ("input", "result")}
-    return jobs.only(*_COLUMNS).annotate(**texts)
+    return jobs.only(*_COLUMNS).annotate(**cut(("input", "result"), SHOWN))
 
 
 def _nodes(run: Execution, *, whole: bool) -> Sequence[dict[str, Any]]:

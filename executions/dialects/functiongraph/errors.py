@@ -6,7 +6,7 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from rest_framework.exceptions import APIException, Throttled
 from rest_framework.response import Response
 
-from workflows.errors import Busy, Forbidden, Invalid, NotFound, SluiceError, TooLarge
+from workflows.errors import Busy, Forbidden, Invalid, NotFound, SluiceError, TooLarge, placed
 
 #: Faults that one answer tells of.
 _MOST_TOLD = 20
@@ -69,7 +69,7 @@ def crashed(request_id: str) -> Response:
 def _said(error: Exception) -> Iterator[str]:
     if isinstance(error, Invalid) and error.errors:
         for path, message in list(error.errors.items())[:_MOST_TOLD]:
-            yield f"{path}: {message}" if path and not str(message).startswith(f"{path}:") else str(message)
+            yield placed(path, message)
     elif isinstance(error, SluiceError):
         yield str(error)
 

@@ -14,7 +14,7 @@ from executions.models import Execution
 from workflows.conf import conf
 from workflows.errors import Invalid, Refused
 from workflows.models import Workflow
-from workflows.triggers import get_trigger
+from workflows.triggers import manual_context
 
 #: No synchronous run is waited for longer.
 _LONGEST = 300.0
@@ -51,8 +51,7 @@ def _started(asked: Asked, workflow: Workflow) -> Execution:
     body = asked.body()
     if not isinstance(body.get("headers"), dict | None):
         raise Invalid(_("Give an object of texts, or leave it out."), field="headers")
-    trigger = get_trigger(workflow.type)
-    context = trigger.manual_context(trigger.parse(workflow.config), body.get("input"))
+    context = manual_context(workflow, body.get("input"))
     if context is None:
         raise Invalid(_("The values don't meet the condition of the workflow's trigger."), field="input")
     run = dispatcher.start(workflow, context, manually=True)

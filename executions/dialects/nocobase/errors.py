@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from workflows.api.errors import handle as handle_native
-from workflows.errors import Frozen, Invalid, KeyReused, NotFound, Refused, SluiceError, entries
+from workflows.errors import Frozen, Invalid, KeyReused, NotFound, Refused, SluiceError, entries, placed
 from workflows.requesting.asking import RequestHalted
 
 logger = logging.getLogger("sluice.nocobase")
@@ -102,6 +102,5 @@ def _answer(found: list[dict[str, Any]], status: int, headers: dict[str, str] | 
 
 def _shown(entry: dict[str, Any]) -> dict[str, Any]:
     """The client shows the message alone, so it names the field."""
-    message, field = str(entry["message"]), entry["field"]
-    shown = {"message": message if not field or message.startswith(f"{field}:") else f"{field}: {message}"}
+    shown = {"message": placed(entry["field"], entry["message"])}
     return {**shown, "code": entry["code"]} if entry["code"] in _CODES else shown

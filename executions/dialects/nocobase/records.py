@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar, cast
 
 from django.db.models import Field, JSONField, Model, QuerySet
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from executions.dialects.nocobase.selection import Selection
 from workflows.errors import Forbidden, Invalid
-from workflows.jsonable import jsonable
+from workflows.jsonable import iso_milliseconds, jsonable
 
 #: Related rows that one relation of one call may bring along.
 MOST_RELATED = 10_000
@@ -156,9 +156,4 @@ class Record:
 
 def wire(value: Any) -> Any:
     """Moments in UTC with milliseconds, as there; all else as JSON has it."""
-    return moment(value) if isinstance(value, datetime) else jsonable(value)
-
-
-def moment(value: datetime) -> str:
-    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso_milliseconds(value) if isinstance(value, datetime) else jsonable(value)

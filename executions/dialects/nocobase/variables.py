@@ -10,11 +10,12 @@ from django.utils.translation import gettext as _
 
 from executions.dialects.nocobase.authentication import roles_of
 from executions.dialects.nocobase.call import Call
-from executions.dialects.nocobase.records import moment, wire
+from executions.dialects.nocobase.records import wire
 from executions.dialects.nocobase.resources.people import email_of, nickname_of
 from workflows import timing
 from workflows.errors import Invalid
 from workflows.expressions.system import date_ranges
+from workflows.jsonable import iso_milliseconds
 
 _WHOLE = re.compile(r"\s*\{\{\s*([^{}]*?)\s*\}\}\s*\Z")
 #: Values that one filter may hold: as many as a page of the longest list has keys.
@@ -66,7 +67,7 @@ class Filler:
             "$user.nickname": lambda: nickname_of(user),
             "$user.email": lambda: email_of(user),
             "$nRole": lambda: call.request.headers.get("X-Role") or roles_of(user)[0],
-            f"{_DATES[0]}now": lambda: moment(now),
+            f"{_DATES[0]}now": lambda: iso_milliseconds(now),
             **{f"{_DATES[0]}{name}": partial(periods.__getitem__, name) for name in periods},
             **{f"{_DATES[0]}{name}": partial(str, week) for name, week in weeks.items()},
         }

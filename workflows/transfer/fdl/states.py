@@ -9,7 +9,7 @@ from workflows.transfer.fdl.expressions import question, translated
 from workflows.transfer.fdl.fields import path
 from workflows.transfer.fdl.graph import Scope
 from workflows.transfer.fdl.tasks import add_request, add_waiting_request, request_of
-from workflows.transfer.fdl.tree import Choosing, Ending, Env, Line, Step, Walk, collected, finished
+from workflows.transfer.fdl.tree import Choosing, Ending, Env, Line, Step, Walk, collected, failed, finished
 from workflows.transfer.fdl.values import CONTEXT, Misfit, Ref, Value, look_up, plain, template
 
 
@@ -144,13 +144,7 @@ class Fail(Data, Ending):
     detail = ""
 
     def emit(self, line: Line, env: Env) -> Env:
-        message = ": ".join(filter(None, (self.code, self.detail)))
-        # The message is what the engine tells of a failure.
-        texts = {"Code": self.code, "Detail": self.detail, "message": message}
-        said: dict[str, Value] = {name: plain(text) for name, text in texts.items() if text}
-        if said:
-            line.kept(said, f"{self.name}.error")
-        line.add("end", {"endStatus": -1}, self.name)
+        failed(line, self.name, self.code, self.detail)
         return env
 
 

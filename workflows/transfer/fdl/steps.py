@@ -10,7 +10,7 @@ from workflows.transfer.fdl.expressions import question, translated
 from workflows.transfer.fdl.fields import path
 from workflows.transfer.fdl.graph import Scope, State
 from workflows.transfer.fdl.tasks import add_call, add_waiting_request
-from workflows.transfer.fdl.tree import Choosing, Ending, Env, Line, Step, Walk, collected
+from workflows.transfer.fdl.tree import Choosing, Ending, Env, Line, Step, Walk, collected, failed
 from workflows.transfer.fdl.values import CONTEXT, Merged, Misfit, Ref, Value, placeholder, plain, template
 
 _TOKEN = ("task", "token")
@@ -148,13 +148,7 @@ class Fail(Mapped, Ending):
     cause = ""
 
     def emit(self, line: Line, env: Env) -> Any:
-        message = ": ".join(filter(None, (self.error, self.cause)))
-        # The message is what the engine tells of a failure.
-        texts = {"Code": self.error, "Detail": self.cause, "message": message}
-        said: dict[str, Value] = {name: plain(text) for name, text in texts.items() if text}
-        if said:
-            line.kept(said, f"{self.title}.error")
-        line.add("end", {"endStatus": -1}, self.title)
+        failed(line, self.title, self.error, self.cause)
 
 
 class Task(Mapped, Step):

@@ -19,6 +19,7 @@ from workflows.transfer.fdl.values import (
     look_up,
     parts,
     placeholder,
+    plain,
     result_of,
     template,
 )
@@ -60,11 +61,11 @@ class Tree:
 
     def key(self, name: str) -> str:
         """A key after a name that no other node has; what is not fit for a path is an underscore."""
-        plain = key_of(name)
-        key, number = plain, 1
+        base = key_of(name)
+        key, number = base, 1
         while key in self._keys:
             number += 1
-            key = f"{plain}_{number}"
+            key = f"{base}_{number}"
         self._keys.add(key)
         return key
 
@@ -90,9 +91,9 @@ class Tree:
 
 
 def key_of(name: str) -> str:
-    plain = re.sub(r"[^\w-]", "_", name)[:_LONGEST_KEY] or "node"
+    base = re.sub(r"[^\w-]", "_", name)[:_LONGEST_KEY] or "node"
     # Scopes go by ids too.
-    return f"n{plain}" if plain.isdecimal() else plain
+    return f"n{base}" if base.isdecimal() else base
 
 
 @dataclass
@@ -314,3 +315,13 @@ def collected(line: Line, loop: dict[str, Any], inside: Callable[[Line], Value],
 def finished(line: Line, env: Env) -> None:
     """The flow's output is what its last state gives."""
     line.add("output", {"value": template(line.settled(env[0], "output"))}, "output")
+
+
+def failed(line: Line, title: str, code: str, detail: str) -> None:
+    """The scope ends in failure, which tells the code and the detail."""
+    # The message is what the engine tells of a failure.
+    texts = {"Code": code, "Detail": detail, "message": ": ".join(filter(None, (code, detail)))}
+    said: dict[str, Value] = {name: plain(text) for name, text in texts.items() if text}
+    if said:
+        line.kept(said, f"{title}.error")
+    line.add("end", {"endStatus": -1}, title)

@@ -13,6 +13,7 @@ from executions.dialects.cloudflow.registry import Answer, action
 from executions.dialects.clouds.caller import Caller
 from executions.masking import hide_jobs, hide_runs
 from executions.models import Execution, Job
+from workflows.jsonable import iso_milliseconds
 
 _MOST = 2**31
 _JOB_COLUMNS = ("id", "execution", "number", "node_key", "status", "input", "result", "attempts")
@@ -35,7 +36,7 @@ def get_execution_history(caller: Caller, parameters: Parameters) -> Answer:
             "EventId": event.number,
             "ScheduleEventId": event.entered,
             "StepName": event.step,
-            "Time": shapes.moment(event.at),
+            "Time": iso_milliseconds(event.at),
             "Type": event.type,
             "EventDetail": details.get((event.job, event.shows), "{}"),
         }

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
 
-from executions.dialects.cloudflow import paging, scheduling, shapes
+from executions.dialects.cloudflow import paging, scheduling
 from executions.dialects.cloudflow.errors import Fault, argument
 from executions.dialects.cloudflow.finding import flow_of
 from executions.dialects.cloudflow.parameters import Parameters
@@ -14,6 +14,7 @@ from executions.dialects.cloudflow.registry import Answer, action
 from executions.dialects.cloudflow.scheduling import Spec
 from executions.dialects.clouds.caller import Caller
 from workflows import versions
+from workflows.jsonable import iso_milliseconds
 from workflows.models import Workflow
 
 _LONGEST_DESCRIPTION = 4096
@@ -114,5 +115,5 @@ def _shape(row: Workflow, created_at: Any) -> dict[str, Any]:
     return {
         "ScheduleId": row.key, "ScheduleName": spec.name, "Description": spec.description,
         "CronExpression": spec.cron, "Payload": spec.payload, "Enable": spec.enabled,
-        "CreatedTime": shapes.moment(created_at), "LastModifiedTime": shapes.moment(row.updated_at),
+        "CreatedTime": iso_milliseconds(created_at), "LastModifiedTime": iso_milliseconds(row.updated_at),
     }  # fmt: skip

@@ -19,7 +19,7 @@ from executions.models import Execution
 from executions.store import session
 from workflows.errors import Invalid
 from workflows.models import Workflow
-from workflows.triggers import get_trigger
+from workflows.triggers import manual_context
 from workflows.validation import inside
 
 #: Seconds that a synchronous execution may take after it first waited.
@@ -102,9 +102,8 @@ def _standing(caller: Caller, flow: Workflow, name: str) -> Execution | None:
 
 
 def _context(flow: Workflow, values: Any) -> Any:
-    trigger = get_trigger(flow.type)
     with inside("Input"):
-        context = trigger.manual_context(trigger.parse(flow.config), {} if values is None else values)
+        context = manual_context(flow, {} if values is None else values)
     if context is None:
         raise argument("Input", _("These values don't meet the condition of the flow."))
     return context
