@@ -30,14 +30,14 @@ def nodes(workflow):
 def test_what_is_created_is_answered_whole(nocobase):
     category = Category.objects.create(title="c")
     values = {
-        "id": 5, "key": "mine", "title": "Made", "type": "manual", "sync": False, "current": True, "enabled": True,
+        "id": 98_765, "key": "mine", "title": "Made", "type": "manual", "sync": False, "current": True, "enabled": True,
         "config": {}, "options": {"timeout": 5}, "description": "d", "triggerTitle": "t", "invalid": True,
         "categories": [{"id": category.pk}], "nonsense": 1,
     }  # fmt: skip
     client = nocobase()
     made = client.post("workflows:create", values, appends=["categories"])
     found = Workflow.objects.get()
-    assert made["id"] == found.pk != 5
+    assert made["id"] == found.pk != values["id"]
     assert (found.key != "mine", found.enabled, found.current, found.trigger_title) == (True, True, True, "t")
     assert made["categories"][0]["workflowCategoryRelations"]["workflowId"] == found.pk
     assert made["createdAt"].endswith("Z")
