@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from django.db import router, transaction
+from django.db import IntegrityError, router, transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
@@ -12,9 +12,10 @@ from executions.dialects.functiongraph import query
 from executions.dialects.functiongraph.asked import Answer, Asked
 from executions.dialects.functiongraph.errors import Exists
 from executions.dialects.functiongraph.shapes import moment, name_of, named_by, urn_of, user_names
+from executions.store import session
 from workflows import versions
-from workflows.errors import Forbidden, Invalid, SluiceError
-from workflows.models import Node, Workflow
+from workflows.errors import Busy, Forbidden, Invalid, SluiceError
+from workflows.models import Node, Workflow, new_key
 from workflows.transfer import importing
 from workflows.transfer.functiongraph import FUNCTIONGRAPH, rendered
 from workflows.transfer.readers import Definition
@@ -52,7 +53,14 @@ def create_workflow(asked: Asked) -> Any:
         raise Forbidden(_("This access key is only for some workflows; make new ones with another."))
     definition = _definition(asked)
     _check_name(definition, None)
-    return Answer(_imported(asked, definition), 201)
+    # Under a key of its own: what else has this name by then is another workflow.
+    own = replace(definition, columns={**definition.columns, "key": new_key()})
+    try:
+        return Answer(session.done_again(lambda: _imported(asked, own)), 201)
+    except (Invalid, Busy, IntegrityError):
+        # Somebody else was quicker, where the name is taken now.
+        _check_name(definition, None)
+        raise
 
 
 def update_workflow(asked: Asked) -> Any:

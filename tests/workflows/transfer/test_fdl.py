@@ -107,8 +107,13 @@ REFUSED: dict[str, set[str]] = {
     "StartAt: A\nStates: [{Type: Pass, Name: A, End: true, InputConstructor: {a.$: 'uuid()'}}]": {
         "States.0.InputConstructor.a.$"
     },
+    "StartAt: A\nStates: [{Type: Pass, Name: A, End: true, OutputConstructor: {a: {b: 1, b.$: $Input.b}}}]": {
+        "States.0.OutputConstructor.a.b"
+    },
     "StartAt: A\nStates: [{Type: Wait, Name: A, End: true}]": {"States.0.Seconds"},
     "StartAt: A\nStates: [{Type: Wait, Name: A, Seconds: 0, End: true}]": {"States.0.Seconds"},
+    "StartAt: A\nStates: [{Type: Wait, Name: A, Seconds: null, End: true}]": {"States.0.Seconds"},
+    "StartAt: A\nStates: [{Type: Wait, Name: A, Seconds: 2, Seconds.$: $Input.s, End: true}]": {"States.0.Seconds"},
     "StartAt: A\nStates: [{Type: Wait, Name: A, Seconds: 301, End: true}]": {"States.0.Seconds"},
     "StartAt: A\nStates: [{Type: Wait, Name: A, Seconds: 1.5, End: true}]": {"States.0.Seconds"},
     "StartAt: A\nStates: [{Type: Wait, Name: A, Seconds.$: '1 +', End: true}]": {"States.0.Seconds.$"},
@@ -247,9 +252,10 @@ def test_waits_of_express_flows_are_short() -> None:
 def test_rounds_at_once_are_remarked_on() -> None:
     found = read(
         "StartAt: A\nStates: [{Type: Map, Name: A, ItemsPath: $Input.a, MaxConcuccency: 5, Processor: {StartAt: B, "
-        "States: [{Type: Succeed, Name: B}]}, End: true}]"
+        "ProcessorConfig: {Mode: x}, States: [{Type: Succeed, Name: B}]}, End: true}]"
     )
-    assert (places(found), places(found, fatal=False)) == (set(), {"States.0.MaxConcuccency"})
+    remarks = {"States.0.MaxConcuccency", "States.0.Processor.ProcessorConfig"}
+    assert (places(found), places(found, fatal=False)) == (set(), remarks)
 
 
 def test_a_retry_is_a_policy() -> None:
@@ -331,9 +337,9 @@ def chain(length: int) -> str:
 
 def test_states_in_several_branches_are_bounded() -> None:
     assert not definition_of(chain(3)).faults
-    began = time.perf_counter()
+    began = time.thread_time()
     assert places(definition_of(chain(30))) == {"States"}
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
 
 
 def test_names_of_all_kinds_become_keys() -> None:

@@ -1,12 +1,13 @@
 """Flows in FDL, imported and run: what they come to is what FDL says."""
 
 import json
-import time
 from collections.abc import Iterator
+from datetime import timedelta
 from textwrap import dedent
 from typing import Any
 
 import pytest
+from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -276,9 +277,13 @@ def test_any_flow_comes_to_what_fdl_says(flow: dict[str, Any], a: int, b: int) -
 
 @pytest.mark.django_db(transaction=True)
 def test_a_wait_waits() -> None:
-    run = ran(HEAD + "StartAt: W\nStates: [{Type: Wait, Name: W, Seconds: 1, End: true}]", {"n": 1})
+    run = ran(HEAD + "StartAt: W\nStates: [{Type: Wait, Name: W, Seconds: 30, End: true}]", {"n": 1})
     assert run.status == 0
-    time.sleep(1.01)
+    [job] = run.jobs.filter(wait="timer")
+    assert abs(job.due_at - job.started_at - timedelta(seconds=30)) < timedelta(milliseconds=1)
+    # As if so much time had gone by.
+    for row in (run, job):
+        type(row).objects.filter(pk=row.pk).update(due_at=F("due_at") - timedelta(seconds=30))
     drain()
     run.refresh_from_db()
     assert (run.status, run.output) == (1, {"n": 1})

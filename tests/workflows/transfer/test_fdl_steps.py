@@ -223,6 +223,8 @@ def test_a_task_waits_for_its_callback(web: Web) -> None:
     assert (run.status, run.output) == (1, {"got": 12})
 
 
+OPTION = "{condition: $.a, steps: [{type: pass, name: o}]}, "
+BRANCH = "{steps: [{type: pass, name: b}]}, "
 #: What stands in the file -> places of its faults.
 REFUSED: dict[str, set[str]] = {
     "steps: []": {"steps"},
@@ -250,7 +252,9 @@ REFUSED: dict[str, set[str]] = {
     "steps: [{type: choice, name: c, choices: [{condition: 'len($.a) > 1'}]}]": {"steps.0.choices.0.condition"},
     "steps: [{type: choice, name: c, choices: [{condition: '$.a', goto: x}]}]": {"steps.0.choices.0.goto"},
     "steps: [{type: pass, name: a}, {type: choice, name: c, choices: [{condition: '$.a', goto: a}]}]": {"steps.1"},
+    f"steps: [{{type: choice, name: c, choices: [{OPTION * 101}]}}]": {"steps.0.choices"},
     "steps: [{type: parallel, name: p, branches: [{}]}]": {"steps.0.branches.0.steps"},
+    f"steps: [{{type: parallel, name: p, branches: [{BRANCH * 101}]}}]": {"steps.0.branches"},
     "steps: [{type: foreach, name: f, iterationMapping: {}, steps: [{type: pass, name: a}]}]": {
         "steps.0.iterationMapping.item"
     },

@@ -238,6 +238,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"states.1.transition": "a → b → a"},
     ),
     "no way leads there": (flow(END, operation("lost")), {"states.1": "lost"}),
+    "an end that is no truth": (flow({**operation("a"), "end": "true"}), {"states.0.end": "true or false"}),
     "an end that goes on": (flow({**END, "transition": "a"}, operation("a")), {"states.0.transition": "ends"}),
     "a function": (
         flow(operation("a"), functions=[{"name": "quick", "operation": "urn:fss:r:p:function:default:f:latest"}]),
@@ -308,6 +309,19 @@ def test_what_is_passed_over_is_told() -> None:
     assert [(fault.place, fault.fatal) for fault in definition.faults] == [
         ("states.0.on_errors", False), ("shape", False), ("enable_stream_response", False), ("triggers.0", False),
     ]  # fmt: skip
+
+
+def test_keys_that_the_form_does_not_know_are_told_wherever_they_stand() -> None:
+    action = {**call(timeout=5), "name": "first"}
+    state = operation("a", action, conditions=[], on_errors=[{"retry_ref": "r", "limit": 1}], transition="e")
+    functions = [{**QUICK, "metadata": {"any": 1}, "runtime": "x"}]
+    retries = [{"name": "r", "backoff": 2}]
+    definition = read(flow(state, END, functions=functions, retries=retries))
+    assert not [fault for fault in definition.faults if fault.fatal]
+    assert {fault.place for fault in definition.faults} == {
+        "functions.0.runtime", "retries.0.backoff", "states.0.conditions", "states.0.on_errors.0.limit",
+        "states.0.actions.0.name", "states.0.actions.0.function_ref.timeout",
+    }  # fmt: skip
 
 
 def test_a_long_row_of_states() -> None:

@@ -363,7 +363,9 @@ def paths(value: Any, before: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @pytest.mark.once
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(path=st.sampled_from(paths(WHOLE)), value=JSON, enable=st.booleans())
 def test_whatever_stands_in_a_file_it_is_read_or_refused(path: Any, value: Any, enable: bool) -> None:
     changed = json.loads(json.dumps([WHOLE]))

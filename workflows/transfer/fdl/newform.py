@@ -93,9 +93,9 @@ class Reading:
     def _wait(self, fields: Fields, name: str, main: bool) -> State:
         state = Wait(name, fields.place)
         state.expression = fields.get("Seconds.$")
-        if state.expression is None and "Seconds" not in fields:
-            fields.tell("Seconds", _("Say how many seconds to wait, as Seconds or Seconds.$."))
         state.seconds = fields.number("Seconds", 1, self.most_seconds, 1)
+        if (state.expression is None) == (fields.get("Seconds") is None):
+            fields.tell("Seconds", _("Say how many seconds to wait, as Seconds or Seconds.$."))
         return self._linked(fields, state)
 
     def _succeed(self, fields: Fields, name: str, main: bool) -> State:
@@ -179,7 +179,9 @@ class Reading:
             fields.tell("ItemsPath", _("Say where the list is, as in $Input.lines."))
         processor = fields.below("Processor")
         state.processor = self.scope(processor)
-        processor.no_more(("ProcessorConfig",))
+        if processor.get("ProcessorConfig") is not None:
+            processor.tell("ProcessorConfig", _("The rounds run one after another."), fatal=False)
+        processor.no_more()
         for spelt in ("MaxConcuccency", "MaxConcurrency"):
             if fields.number(spelt, 0, 10_000) not in (None, 1):
                 fields.tell(spelt, _("The rounds run one after another."), fatal=False)

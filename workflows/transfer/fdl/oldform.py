@@ -131,7 +131,7 @@ class Reading:
     def _choice(self, fields: Fields, names: dict[str, str], after: str, end: str, states: dict[str, State]) -> Any:
         state = Choice(fields.place, fields.place)
         conditions = []
-        for index, item in enumerate(fields.items("choices", required=True)[:MOST_BRANCHES]):
+        for index, item in enumerate(self._bounded(fields, "choices")):
             option = Fields(item, path(fields.at("choices"), index), self.faults)
             conditions.append(option.get("condition"))
             self._option(state, option, names, after, end, states)
@@ -168,16 +168,19 @@ class Reading:
 
     def _parallel(self, fields: Fields, *_around: Any) -> Any:
         state = Parallel(fields.place, fields.place)
-        branches = fields.items("branches", required=True)
-        if len(branches) > MOST_BRANCHES:
-            fields.tell("branches", _("At most %d branches may stand here; split them.") % MOST_BRANCHES)
         scopes = []
-        for index, item in enumerate(branches[:MOST_BRANCHES]):
+        for index, item in enumerate(self._bounded(fields, "branches")):
             branch = Fields(item, path(fields.at("branches"), index), self.faults)
             scopes.append(self.scope(branch))
             branch.no_more()
         state.branches = [scope for scope in scopes if scope is not None]
         return state
+
+    def _bounded(self, fields: Fields, name: str) -> list[Any]:
+        found = fields.items(name, required=True)
+        if len(found) > MOST_BRANCHES:
+            fields.tell(name, _("At most %d branches may stand here; split them.") % MOST_BRANCHES)
+        return found[:MOST_BRANCHES]
 
     def _foreach(self, fields: Fields, *_around: Any) -> Any:
         state = Foreach(fields.place, fields.place)

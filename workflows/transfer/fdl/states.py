@@ -56,6 +56,10 @@ class Place:
     def built(self, spec: Any) -> Value:
         """A constructor's object. Keys that end in `.$` hold expressions. Raises `Misfit` with a place inside."""
         if isinstance(spec, dict):
+            for key in spec:
+                if f"{key}.$" in spec:
+                    sentence = _("%(name)s is not taken here. %(told)s")
+                    raise Misfit(sentence % {"name": key[:80], "told": _("Take it out.")}, key)
             return {plain(key.removesuffix(".$")): self._item(key, item) for key, item in spec.items()}
         if isinstance(spec, list):
             return [self._item(str(index), item) for index, item in enumerate(spec)]

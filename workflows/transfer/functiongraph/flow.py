@@ -16,6 +16,15 @@ WORKFLOW = f"{OURS}workflow"
 OPERATION, SLEEP, END = "Operation", "Sleep", "End"
 _MOST_SHOWN = 80
 _MOST_STATES_NAMED = 10
+#: What the form knows of each of its parts.
+_FUNCTION = frozenset(("name", "operation", "metadata"))
+_RETRY = frozenset(("name", "delay", "max_attempts"))
+_STATE = frozenset(
+    ("id", "name", "type", "end", "transition", "actions", "action_mode", "state_data_filter", "on_errors", "duration")
+)
+_ACTION = frozenset(("function_ref",))
+_FUNCTION_REF = frozenset(("ref_name", "invoke_mode", "arguments"))
+_ERROR = frozenset(("error", "transition", "retry_ref"))
 
 
 @dataclass
@@ -76,6 +85,13 @@ class Flow:
     def fault(self, place: str, message: str, *, fatal: bool = True) -> None:
         self.faults.append(Finding(place, message, fatal))
 
+    def passed_over(self, place: str, raw: Mapping[str, Any], known: frozenset[str]) -> None:
+        """Tells of each key that is none of these."""
+        for key in raw:
+            if key not in known:
+                where = f"{place}.{_shown(key)}".lstrip(".")
+                self.fault(where, _("Passed over: nothing of that name is known here."), fatal=False)
+
     @property
     def broken(self) -> bool:
         return any(fault.fatal for fault in self.faults)
@@ -95,8 +111,10 @@ def taken_apart(raw: Mapping[str, Any]) -> Flow:
     flow = Flow(raw)
     for place, name, function in _named(flow, "functions"):
         flow.functions[name] = (place, function)
+        flow.passed_over(place, function, _FUNCTION)
     for place, name, retry in _named(flow, "retries"):
         flow.retries[name] = _retry(flow, place, retry)
+        flow.passed_over(place, retry, _RETRY)
     _read_states(flow)
     start = raw.get("start")
     if isinstance(start, str) and start in flow.states:
@@ -181,12 +199,16 @@ def _state(flow: Flow, state: State) -> State:
         state.next = str(raw["transition"])
     elif raw.get("transition"):
         flow.fault(f"{state.place}.transition", _("The flow ends here, and yet another state follows; take one away."))
+    if not isinstance(raw.get("end"), bool | None):
+        flow.fault(f"{state.place}.end", _("Give true or false."))
     if not isinstance(raw.get("name"), str | None):
         flow.fault(f"{state.place}.name", _("Give a text."))
+    flow.passed_over(state.place, raw, _STATE)
     if state.is_ours:
         _read_ours(flow, state)
     elif state.type == OPERATION:
         _read_errors(flow, state)
+        _read_actions(flow, state)
     elif raw.get("on_errors"):
         flow.fault(f"{state.place}.on_errors", _("Passed over: such a state doesn't fail."), fatal=False)
     return state
@@ -194,6 +216,7 @@ def _state(flow: Flow, state: State) -> State:
 
 def _read_errors(flow: Flow, state: State) -> None:
     for number, (place, error) in enumerate(objects(flow, f"{state.place}.on_errors", state.raw.get("on_errors"))):
+        flow.passed_over(place, error, _ERROR)
         if number:
             flow.fault(place, _("The entry before it takes every error already; remove one."))
         elif error.get("error") not in (None, "", "*"):
@@ -206,6 +229,17 @@ def _read_errors(flow: Flow, state: State) -> None:
                 state.retry = flow.retries[str(name)]
             elif name:
                 flow.fault(f"{place}.retry_ref", _("There is no retry %s.") % _shown(name))
+
+
+def _read_actions(flow: Flow, state: State) -> None:
+    """What they come to, and what is wrong with it, is found where they are laid."""
+    actions = state.raw.get("actions")
+    for number, action in enumerate(actions if isinstance(actions, list) else ()):
+        place = f"{state.place}.actions.{number}"
+        if isinstance(action, Mapping):
+            flow.passed_over(place, action, _ACTION)
+            if isinstance(action.get("function_ref"), Mapping):
+                flow.passed_over(f"{place}.function_ref", action["function_ref"], _FUNCTION_REF)
 
 
 def _read_ours(flow: Flow, state: State) -> None:

@@ -60,9 +60,7 @@ def _found(value: Any) -> tuple[str, Mapping[str, Any]] | None:
 
 def _columns(flow: Flow) -> dict[str, Any]:
     raw, ours = flow.raw, flow.ours
-    for key in raw:
-        if key not in _KNOWN | _PASSED_OVER:
-            flow.fault(key[:_MOST_SHOWN], _("Passed over: nothing of that name is known here."), fatal=False)
+    flow.passed_over("", raw, _KNOWN | _PASSED_OVER)
     if raw.get("enable_stream_response"):
         flow.fault("enable_stream_response", _("Passed over: answers don't come in parts here."), fatal=False)
     mode = raw.get("mode")

@@ -214,10 +214,13 @@ def test_plain_http_is_refused_and_not_redirected(graph, settings):
 
 
 def test_a_long_address_is_none_at_once(graph):
-    begun = time.perf_counter()
-    assert graph(None).refused("POST", "/workflows" + "/executions/" * 5_000, status=404)[0] == "FSS.0404"
+    client = graph(None)
+    # A process's first request imports what all of them need.
+    client.raw("POST", "/workflows")
+    begun = time.thread_time()
+    assert client.refused("POST", "/workflows" + "/executions/" * 5_000, status=404)[0] == "FSS.0404"
     # The patterns alone would take seconds.
-    assert time.perf_counter() - begun < 0.5
+    assert time.thread_time() - begun < 0.5
 
 
 @pytest.mark.parametrize(("encoding", "status"), [("utf-8", 201), ("utf-8-sig", 201), ("utf-16", 406), ("utf-32", 406)])

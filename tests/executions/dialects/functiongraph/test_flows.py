@@ -1,13 +1,18 @@
 """Workflows listed, shown, made, changed and deleted by a client."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
+from django.db import connections
 
 from executions.models import Execution
+from executions.store.side import close_side
 from tests.building import build
+from tests.executions.dialects.functiongraph.clients import FunctionGraph
 from tests.executions.rows import run
-from tests.people import person
+from tests.people import boss, person
 from workflows import versions
 from workflows.models import HistoryEntry, Node, Workflow
 
@@ -92,6 +97,27 @@ def test_a_name_is_taken_once(graph):
     assert client.refused("POST", FLOWS, SLEEPS, status=409)[0] == "FSS.0409"
     other = client.post(FLOWS, {**SLEEPS, "name": "naps"}, status=201)
     assert client.refused("PUT", f"{FLOWS}/{other['id']}", SLEEPS, status=409)[0] == "FSS.0409"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.engine
+def test_of_many_made_at_once_one_is():
+    client = FunctionGraph(boss())
+    together = Barrier(4)
+
+    def make(number):
+        body = {**SLEEPS, "start": "nap", "states": [{"id": "nap", "type": "Sleep", "duration": 5 + number}]}
+        try:
+            together.wait(30)
+            return client.raw("POST", FLOWS, body).status_code
+        finally:
+            close_side()
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as threads:
+        statuses = sorted(threads.map(make, range(4)))
+    assert statuses == [201, 409, 409, 409]
+    assert Workflow.objects.count() == 1
 
 
 def test_update_makes_a_version(graph):
