@@ -153,14 +153,24 @@ def _remove(links: Links, row: Node, keep_branch: int | None) -> None:
     links.replace(row, head)
 
 
-def remove_branch(node: Node, index: int, *, shift: bool = False, by: Any = None, reason: str | None = None) -> None:
+def remove_branch(
+    node: Node,
+    index: int,
+    *,
+    shift: bool = False,
+    by: Any = None,
+    reason: str | None = None,
+    lenient: bool = False,
+) -> None:
     """Removes all nodes of a branch; `shift` then lowers the higher indexes by one, also if the branch was empty.
 
-    Only kinds whose branches are mere places take `shift`: elsewhere a number says which case it is.
+    Only kinds whose branches are mere places take `shift`: elsewhere a number says which case it is. With `lenient`
+    so do those whose cases are a list: that client takes the case out of the configuration by its next call.
     """
     with locked_links(node.workflow_id, by) as links:
         row = links.get(node.pk)
-        if shift and (index == ERROR_BRANCH or not get_instruction(row.type).shifts):
+        kind = get_instruction(row.type)
+        if shift and (index == ERROR_BRANCH or not (kind.shifts or (lenient and kind.listed and index > 0))):
             raise Invalid(
                 _("The branches of node %s have fixed meanings, so none can close the gap; remove it without shift.")
                 % row,

@@ -3,6 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.utils import timezone
 
 from config.shop.models import Customer, Line, Order, Product
 from executions.models import Execution
@@ -252,6 +253,22 @@ def test_dates(shop, operand, operator, found):
 def test_dates_without_an_offset_are_in_the_given_zone(shop):
     assert notes({"shipped_at.$dateOn": "2024-01-02"}, tz=SHANGHAI) == "o1"
     assert notes({"shipped_at.$dateOn": "2024-01-01"}, tz=SHANGHAI) == ""
+
+
+@pytest.mark.parametrize(
+    ("condition", "shanghai", "utc"),
+    [
+        ({"$gte": "2024-01-02T07:30:00"}, "o1 o2", "o2"),
+        ({"$lt": "2024-01-02"}, "", "o1"),
+        ({"$between": ["2024-01-02", "2024-01-03"]}, "o1", ""),
+        ({"$in": ["2024-01-02 07:30"]}, "o1", ""),
+        ("2024-01-02 07:30", "o1", ""),
+    ],
+)
+def test_moments_without_an_offset_are_in_the_given_zone(shop, condition, shanghai, utc):
+    assert notes({"shipped_at": condition}, tz=SHANGHAI) == shanghai
+    with timezone.override(SHANGHAI):
+        assert notes({"shipped_at": condition}, tz=UTC) == utc
 
 
 def test_instants_compare_as_instants(shop):

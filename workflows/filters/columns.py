@@ -1,12 +1,14 @@
 """A column as operators see it, and conditions in SQL's three-valued logic."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import tzinfo
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation, localcontext
 from typing import Any
 
-from django.db.models import DecimalField, Field, IntegerField, Q
+from django.db.models import DateTimeField, DecimalField, Field, IntegerField, Q
+from django.utils import timezone
 
 from workflows.coercion import MOST_INTEGER, field_value
 from workflows.filters.arrays import is_array
@@ -69,7 +71,10 @@ class Column:
         """The operand as the column compares it. Raises `Invalid` where it doesn't fit."""
         if self.field is None:
             return jsonable(raw)
-        return field_value(self.field, raw, path=self.where)
+        # A moment without a zone is read in the filter's own.
+        zoned = self.zone is not None and self.is_a(DateTimeField)
+        with timezone.override(self.zone) if zoned else nullcontext():
+            return field_value(self.field, raw, path=self.where)
 
     def missing(self) -> Q:
         absent = self.at("isnull", True)

@@ -209,6 +209,8 @@ class Instruction(Generic[ConfigT]):
     on_lost: ClassVar[str] = "again"
     #: Whether the numbers of its branches are mere places, so that those behind a removed one may be lowered.
     shifts: ClassVar[bool] = False
+    #: Whether its branches from 1 on are the items of a list in the configuration.
+    listed: ClassVar[bool] = False
     #: Whether it starts its branches one after another, by `more`.
     in_turn: ClassVar[bool] = False
     #: Whether its branch may run several times in one run of the node.

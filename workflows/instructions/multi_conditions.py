@@ -38,6 +38,7 @@ class MultiConditions(Instruction[MultiConditionsConfig]):
     verbatim = ("conditions.*.title", "conditions.*.uid")
     expressions = ("conditions.*.expression",)
     branching = True
+    listed = True
     decides = False
     testable = True
 

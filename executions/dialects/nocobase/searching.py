@@ -143,5 +143,5 @@ def search(record: Record, call: Call, *, ranges: tuple[str, ...] = ()) -> Q:
     for name in ranges:
         beside = _range(call.params.get(name))
         if beside is not None:
-            found &= searcher.condition({name: filler.fill(beside, name)}, name)
+            found &= searcher.condition({name: filler.fill(beside, name)}, "query")
     return found

@@ -7,10 +7,10 @@ from django.db import router, transaction
 from django.utils.translation import gettext as _
 
 from executions.dialects.nocobase.call import to_id
-from executions.dialects.nocobase.errors import not_found
+from executions.dialects.nocobase.errors import named, not_found
 from executions.dialects.nocobase.resources.base import Answer, Resource, action
 from executions.dialects.nocobase.resources.parents import Inside
-from executions.dialects.nocobase.resources.records import BranchRecord, NodeRecord
+from executions.dialects.nocobase.resources.records import NodeRecord
 from workflows import editing
 from workflows.errors import Invalid
 from workflows.models import Node, Workflow
@@ -19,6 +19,8 @@ from workflows.visibility import visible
 
 _MOST_INDEX = 2**31 - 1
 _UNKNOWN = "Node not found"
+#: Our names of a node's place -> the client's.
+_PLACE = {"upstream": "upstreamId", "branch_index": "branchIndex"}
 
 
 class Nodes(Resource):
@@ -56,19 +58,24 @@ class Nodes(Resource):
         if pk is None or index is None:
             raise Invalid(_("Name the branching node and its branch."), field="upstream")
         alone = (row.upstream_id, row.branch_index) != (pk, None)
-        place = editing.move_node(row, upstream=pk, branch_index=index, by=self.user)
+        with named(branch_index="branchIndex"):
+            place = editing.move_node(row, upstream=pk, branch_index=index, by=self.user)
         while not alone and (following := Node.objects.filter(upstream=pk, branch_index=None).first()):
             place = editing.move_node(following, upstream=place, by=self.user)
 
     @action("workflows.change_node")
     def move(self) -> Any:
         row, place = self.one(_UNKNOWN), self._place()
-        return self.shown([editing.move_node(row, by=self.user, **place)])[0]
+        with named(**_PLACE):
+            moved = editing.move_node(row, by=self.user, **place)
+        return self.shown([moved])[0]
 
     @action("workflows.add_node")
     def duplicate(self) -> Any:
         row, place, config = self.one(_UNKNOWN), self._place(), self.call.values.get("config")
-        return self.shown([editing.copy_node(row, config=config, by=self.user, lenient=True, **place)])[0]
+        with named(**_PLACE):
+            copy = editing.copy_node(row, config=config, by=self.user, lenient=True, **place)
+        return self.shown([copy])[0]
 
     @action("workflows.delete_node", aimed=True)
     def destroy(self) -> Any:
@@ -88,7 +95,7 @@ class Nodes(Resource):
             raise Invalid(_("branchIndex is required"), field="branchIndex")
         head = Node.objects.filter(upstream=row, branch_index=_index(index, "branchIndex")).first()
         shown = None if head is None else self.shown([head])[0]
-        editing.remove_branch(row, index, shift=self.call.flag("shift"), by=self.user)
+        editing.remove_branch(row, index, shift=self.call.flag("shift"), by=self.user, lenient=True)
         return Answer(status=204) if shown is None else Answer(shown)
 
     @action("workflows.change_node", throttle="execute")
@@ -132,16 +139,16 @@ class WorkflowNodes(Inside, Nodes):
         if not isinstance(type, str) or not type:
             raise Invalid(_("Node type is required"), field="type")
         given = {name: values[name] for name in ("title", "config", "policy") if values.get(name) is not None}
-        node = editing.add_node(found, type=type, by=self.user, lenient=True, **given, **self._place())
+        with named(**_PLACE):
+            node = editing.add_node(found, type=type, by=self.user, lenient=True, **given, **self._place())
         return self.shown([node])[0]
 
 
 class Branches(Inside, Nodes):
-    """The heads of a node's branches."""
+    """What follows a node: the heads of its branches and, as there, the next one on its own line."""
 
     name = "flow_nodes.branches"
     offered = ("list", "get")
-    record = BranchRecord
     column = "upstream_id"
 
 

@@ -120,19 +120,12 @@ class NodeRecord(Record):
         "workflow": Relation(lambda: WorkflowRecord, "workflow_id", field="workflow"),
         "upstream": Relation(lambda: NodeRecord, "upstream_id", field="upstream"),
         "downstream": Relation(lambda: NodeRecord, "downstream_id", field="downstream"),
-        "branches": Relation(lambda: BranchRecord, "id", "upstream_id", many=True, field="followers"),
+        "branches": Relation(lambda: NodeRecord, "id", "upstream_id", many=True, field="followers"),
     }
     view = "workflows.view_node"
 
     def rows(self) -> "QuerySet[Any]":
         return visible_nodes(Node.objects.all(), self.user)
-
-
-class BranchRecord(NodeRecord):
-    """The heads of a node's branches, not what follows it."""
-
-    def rows(self) -> "QuerySet[Any]":
-        return super().rows().filter(branch_index__isnull=False)
 
 
 class ExecutionRecord(Record):

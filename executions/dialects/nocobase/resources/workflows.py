@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import router, transaction
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 from executions import once
 from executions.dialects.nocobase.call import to_id
-from executions.dialects.nocobase.errors import not_found
+from executions.dialects.nocobase.errors import named, not_found
 from executions.dialects.nocobase.resources.asking import asked_of
-from executions.dialects.nocobase.resources.base import Answer, Resource, action
+from executions.dialects.nocobase.resources.base import Action, Answer, Resource, action
 from executions.dialects.nocobase.resources.parents import Inside
 from executions.dialects.nocobase.resources.records import WorkflowRecord
 from workflows import versions
@@ -28,6 +29,7 @@ _CREATED = {**_CHANGED, "type": "type", "sync": "sync"}
 _REVISED = {**{name: ours for name, ours in _CHANGED.items() if name != "config"}, "current": "current"}
 _COPIED = {name: ours for name, ours in _CHANGED.items() if name != "config"}
 _FLAGS = ("enabled", "sync", "current")
+_THEIRS = {ours: theirs for theirs, ours in _CHANGED.items()}
 
 
 class Workflows(Resource):
@@ -35,6 +37,10 @@ class Workflows(Resource):
     record = WorkflowRecord
     ranges = ("createdAt", "updatedAt")
     writing = {"update": "workflows.change_workflow", "destroy": "workflows.delete_workflow"}
+
+    def perform(self, found: Action) -> "Answer | HttpResponseBase":
+        with named(**_THEIRS):
+            return super().perform(found)
 
     @action("workflows.view_workflow", reads=True)
     def list(self) -> Answer:

@@ -103,7 +103,7 @@ def test_a_task_is_answered(run, ada):
     run.refresh_from_db()
     assert run.status == 1
     assert client.refused("POST", path, {"result": {"f": {"note": "b"}, "_": "yes"}})
-    assert client.refused("POST", "workflowManualTasks:submit?filterByTk=999", {}, status=404) == ["Not Found"]
+    assert client.refused("POST", "workflowManualTasks:submit?filterByTk=987654321", {}, status=404) == ["Not Found"]
     assert client.refused("POST", "workflowManualTasks:submit", {})
     other = Task.objects.exclude(user=ada).get()
     assert client.refused("POST", f"workflowManualTasks:submit?filterByTk={other.pk}", {"result": {}}, status=403)
@@ -132,7 +132,7 @@ def test_copies_are_read(ada):
     assert client.post("workflowCcTasks:read", filterByTk=mine.pk)[0]["status"] == 1
     assert client.post("workflowCcTasks:unread", filterByTk=mine.pk)[0]["readAt"] is None
     assert client.post("workflowCcTasks:readAll") == 1
-    assert client.refused("POST", "workflowCcTasks:read?filterByTk=999", status=404)
+    assert client.refused("POST", "workflowCcTasks:read?filterByTk=987654321", status=404)
     assert client.refused("POST", "workflowCcTasks:unread")
     other = NocoBase(user("bob"))
     assert other.refused("POST", f"workflowCcTasks:read?filterByTk={mine.pk}", status=403)

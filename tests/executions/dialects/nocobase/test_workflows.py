@@ -118,6 +118,9 @@ def test_a_change_answers_a_list_and_keeps_to_what_may_be_written(nocobase, flow
     forbidding = {"whitelist": ["title"], "blacklist": ["title"]}
     client.post("workflows:update", {"title": "No"}, filterByTk=flow.pk, **forbidding)
     client("PATCH", f"workflows/{flow.pk}", {"description": "d"})
+    for name, value in (("triggerTitle", "x" * 300), ("timeZone", "Nowhere")):
+        [message] = client.refused("POST", f"workflows:update?filterByTk={flow.pk}", {name: value})
+        assert message.startswith(f"{name}: ")
     flow.refresh_from_db()
     assert (flow.title, flow.description, flow.updated_by) == ("New", "d", client.user)
 
@@ -208,10 +211,13 @@ def test_nodes_go_where_the_canvas_puts_them(nocobase, flow):
     assert (copied["config"], copied["key"] != yes.key, copied["upstreamId"]) == ({"value": 3}, True, last.pk)
     found = client.get(f"workflows/{flow.pk}/nodes:list", sort=["id"])
     assert len(found) == 8
-    assert [each["id"] for each in client.get(f"flow_nodes/{condition.pk}/branches:list", sort="-branchIndex")] == [
-        inside["id"],
-        spliced["id"],
-    ]
+    after = [inside["id"], spliced["id"], last.pk]
+    assert [each["id"] for each in client.get(f"flow_nodes/{condition.pk}/branches:list", sort="-branchIndex")] == after
+    appended = client.get("flow_nodes:get", filterByTk=condition.pk, appends=["branches"])["branches"]
+    assert sorted(each["id"] for each in appended) == sorted(after)
+    for each in after:
+        [found] = client.get("flow_nodes:list", filter={"branches.id": each}, fields=["id"])
+        assert found == {"id": condition.pk}
 
 
 def test_the_canvas_hangs_what_follows_into_a_branch(nocobase):
@@ -235,25 +241,32 @@ def test_the_canvas_hangs_what_follows_into_a_branch(nocobase):
 @pytest.mark.parametrize(
     ("path", "body", "status", "words"),
     [
-        ("workflows/999/nodes:create", {"type": "variable"}, 404, "Not Found"),
+        ("workflows/987654321/nodes:create", {"type": "variable"}, 404, "Not Found"),
         ("workflows/undefined/nodes:create", {"type": "variable"}, 404, "Not Found"),
         ("workflows/{flow}/nodes:create", {}, 400, "Node type is required"),
         ("workflows/{flow}/nodes:create", {"type": "none"}, 400, "none"),
         ("workflows/{flow}/nodes:create", {"type": "delay", "config": {"unit": 7}}, 400, "config.unit"),
         ("workflows/{flow}/nodes:create", {"type": "variable", "upstreamId": "x"}, 400, "upstreamId"),
-        ("workflows/{flow}/nodes:create", {"type": "variable", "upstreamId": 999}, 404, "999"),
-        ("flow_nodes:move?filterByTk={first}", {"upstreamId": "{first}"}, 400, "itself"),
+        ("workflows/{flow}/nodes:create", {"type": "variable", "upstreamId": 10**9}, 404, "upstreamId: There is no"),
+        (
+            "workflows/{flow}/nodes:create",
+            {"type": "variable", "upstreamId": "{first}", "branchIndex": 9},
+            400,
+            "branchIndex: ",
+        ),
+        ("flow_nodes:duplicate?filterByTk={first}", {"upstreamId": "{first}", "branchIndex": 9}, 400, "branchIndex: "),
+        ("flow_nodes:move?filterByTk={first}", {"upstreamId": "{first}"}, 400, "upstreamId: A node can"),
         ("flow_nodes:move?filterByTk={first}", {"upstreamId": None}, 400, "already"),
         ("flow_nodes:move?filterByTk={first}", {"upstreamId": "{second}"}, 400, "own branches"),
         ("flow_nodes:move?filterByTk={second}", {"upstreamId": "{first}", "branchIndex": "x"}, 400, "branchIndex"),
-        ("flow_nodes:move?filterByTk=999", {"upstreamId": None}, 404, "Node not found"),
-        ("flow_nodes:duplicate?filterByTk=999", {}, 404, "Node not found"),
-        ("flow_nodes:destroy?filterByTk=999", {}, 404, "Node not found"),
+        ("flow_nodes:move?filterByTk=987654321", {"upstreamId": None}, 404, "Node not found"),
+        ("flow_nodes:duplicate?filterByTk=987654321", {}, 404, "Node not found"),
+        ("flow_nodes:destroy?filterByTk=987654321", {}, 404, "Node not found"),
         ("flow_nodes:destroy?filterByTk={first}&keepBranch=9", {}, 400, "Branch 9 not found"),
         ("flow_nodes:destroy?filterByTk={first}&keepBranch=x", {}, 400, "keepBranch"),
         ("flow_nodes:destroyBranch?filterByTk={first}", {}, 400, "branchIndex"),
         ("flow_nodes:destroyBranch?filterByTk={first}&branchIndex=x", {}, 400, "branchIndex"),
-        ("flow_nodes:update?filterByTk=999", {"title": "x"}, 404, "Node not found"),
+        ("flow_nodes:update?filterByTk=987654321", {"title": "x"}, 404, "Node not found"),
         ("flow_nodes:update?filterByTk={first}", {"config": 5}, 400, "config"),
         ("flow_nodes:update?filterByTk={first}&updateAssociationValues=upstream", {"branchIndex": 1}, 400, "upstream"),
         ("flow_nodes:test", {}, 400, "Node type is required"),
@@ -270,6 +283,31 @@ def test_what_does_not_fit_a_tree_is_refused(nocobase, flow, path, body, status,
     messages = nocobase().refused("POST", path.format(**ids), body, status=status)
     assert any(words in message for message in messages), messages
     assert list(Node.objects.order_by("id").values_list()) == before
+
+
+def test_the_canvas_takes_a_condition_out_of_several(nocobase):
+    flow = build([], enabled=False)
+    client = nocobase()
+    cases = [{"uid": name, "engine": "math.js", "expression": "1 > 0"} for name in "abc"]
+    many = {"type": "multi-conditions", "config": {"conditions": cases}}
+    gate = client.post(f"workflows/{flow.pk}/nodes:create", many)["id"]
+    for index in (0, 1, 3):
+        values = {"type": "end", "title": str(index), "upstreamId": gate, "branchIndex": index}
+        client.post(f"workflows/{flow.pk}/nodes:create", values)
+
+    def remove(index, status):
+        client.post("flow_nodes:destroyBranch", filterByTk=gate, branchIndex=index, shift=1, status=status)
+        cases.pop(index - 1)
+        client.post("flow_nodes:update", {"config": {"conditions": cases}}, filterByTk=gate)
+        heads = Node.objects.filter(upstream=gate).order_by("branch_index")
+        return {head.title: head.branch_index for head in heads}
+
+    assert remove(1, 200) == {"0": 0, "3": 2}
+    # An empty branch closes its gap too.
+    assert remove(1, 204) == {"0": 0, "3": 1}
+    for path in (f"{gate}&branchIndex=0&shift=1", f"{gate}&branchIndex=-1&shift=1"):
+        [message] = client.refused("POST", f"flow_nodes:destroyBranch?filterByTk={path}")
+        assert message.startswith("shift: ")
 
 
 def test_nodes_and_branches_are_deleted(nocobase, flow):
