@@ -74,10 +74,10 @@ def _of_rows(plan: Plan, row: Schedule | None, now: datetime) -> Iterator[Coming
     rows: dict[Any, Any] = {}
     field = plan.starts.field
     dated = config.model._base_manager.using(config.alias).only(*plan.fields)
-    starting = dated.filter(**{f"{field}__gt": plan.bound(now)}).order_by(field)[:NEXT]
+    starting = dated.filter(**{f"{field}__gt": plan.bound(now)}).order_by(field, "pk")[:NEXT]
     rows.update((each.pk, each) for each in starting)
     if row is not None:
-        notes = ScheduledRow.objects.using(session.alias()).filter(schedule=row).order_by("next_fire_at")
+        notes = ScheduledRow.objects.using(session.alias()).filter(schedule=row).order_by("next_fire_at", "row")
         keys = [config.model._meta.pk.to_python(text) for text in notes.values_list("row", flat=True)[:NEXT]]
         rows.update((each.pk, each) for each in dated.filter(pk__in=keys))
     return merge(*(_of_row(plan, each, now) for each in rows.values()))

@@ -23,6 +23,8 @@ _ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run",
 ]  # fmt: skip
+#: Milliseconds that a busy machine may take to show what is waited for.
+_PATIENCE = 30_000
 #: Faults of these kinds fail a test.
 _SERIOUS = ("serious", "critical")
 
@@ -42,6 +44,7 @@ def chromium() -> Iterator[Any]:
         pytest.skip(f"needs {CHROMIUM}: apt install chromium")
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    api.expect.set_options(timeout=_PATIENCE)
     try:
         with api.sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=_ARGUMENTS)
@@ -69,7 +72,7 @@ def visit(chromium: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
         cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.session.session_key, "url": live_server.url}
         context = chromium.new_context(base_url=live_server.url, **{"viewport": _DESK, **options})
         context.add_cookies([cookie])
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(_PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.complaints = []

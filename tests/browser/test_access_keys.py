@@ -41,6 +41,8 @@ def test_a_key_is_made_copied_looked_at_and_revoked(visit: Any, axe: Any, option
     key = AccessKey.objects.get()
     assert (key.workflows, key.dialects) == ([daily.key], ["cloudflow", "functiongraph"])
     page.get_by_role("button", name="Copy: access_key_secret").click()
+    # It says so once that is done.
+    page.get_by_role("button", name="Copy: access_key_secret").get_by_text("Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == accesskeys.secret_of(key)
     page.get_by_role("link", name="I have kept them").click()
     page.get_by_text("Daily report").wait_for()

@@ -159,9 +159,8 @@ def test_nothing_that_users_store_is_run(page):
     page.goto(address(execution))
     page.locator(".sluice-canvas a.sluice-card-title").first.click()
     expect()(page.get_by_role("dialog")).to_contain_text("onerror")
-    Execution.objects.update(turn=9)
     with page.expect_response(lambda answer: "/live/" in answer.url and "run-summary" in answer.text()):
-        pass
+        Execution.objects.update(turn=9)
     assert page.title() != "taken"
     assert page.locator("img[src=x]").count() == 0
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.building import build
 from workflows import editing, transfer, versions
@@ -42,7 +43,7 @@ def test_compare_and_go_back(visit: Any, axe: Any, shoot: Any, options: Any) -> 
     page.keyboard.press("Space")
     page.get_by_role("button", name="Compare the two chosen").press("Enter")
     for told in ("Nodes added: 1", "Nodes removed: 1", "Nodes changed: 1", "Nodes moved: 1", "2 + 2 * (3 + 4)"):
-        assert page.get_by_text(told).first.is_visible()
+        expect(page.get_by_text(told).first).to_be_visible()
     folded = page.get_by_text("Step n9").first
     assert not folded.is_visible()
     page.locator("summary", has_text="nodes that are alike").press("Enter")
@@ -74,12 +75,12 @@ def test_a_file_is_looked_at_and_imported(visit: Any, axe: Any, shoot: Any, tmp_
     assert axe(page) == []
     page.get_by_label("File").set_input_files(bad)
     page.get_by_role("button", name="Look at it").click()
-    assert page.get_by_text("There is no workflow type").is_visible()
+    expect(page.get_by_text("There is no workflow type")).to_be_visible()
     assert page.get_by_role("button", name="Import one workflow").count() == 0
     page.get_by_role("link", name="Choose another file").click()
     page.get_by_label("File").set_input_files(good)
     page.get_by_role("button", name="Look at it").click()
-    assert page.get_by_text("It becomes version 3").is_visible()
+    expect(page.get_by_text("It becomes version 3")).to_be_visible()
     assert axe(page) == []
     shoot(page, "import")
     page.get_by_role("button", name="Import one workflow").click()

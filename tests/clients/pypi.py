@@ -71,7 +71,7 @@ def _call(*command: str) -> None:
         raise Absent((done.stderr or done.stdout).strip()[-300:])
 
 
-def run(command: list[str], *, timeout: float = 60, working: bool = False) -> list[Any]:
+def run(command: list[str], *, timeout: float = 180, working: bool = False) -> list[Any]:
     """What a program wrote, a JSON value a line; fails with what it wrote to stderr if it fails or takes too long.
 
     A line that is the JSON text "work" asks for what is due to be done, and is answered by an empty line; `working`
@@ -97,7 +97,7 @@ def run(command: list[str], *, timeout: float = 60, working: bool = False) -> li
     said: list[Any] = []
     try:
         in_time = _listen(process, lines, said, time.monotonic() + timeout, working)
-        code = process.wait(timeout=10) if in_time else None
+        code = process.wait(timeout=60) if in_time else None
     finally:
         process.kill()
         process.wait()

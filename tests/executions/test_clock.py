@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -82,10 +83,13 @@ def test_what_is_due_is_woken_again_whoever_was_just_woken(sent):
     assert sent() == {"sluice": [("sluice.drain", ["sluice"])] * 2}
 
 
-def test_ticks_come_just_after_whole_seconds():
-    until = time.time() + bootstep._pause()
+@pytest.mark.parametrize("part", [0.0, 0.001, 0.5, 0.999])
+def test_ticks_come_just_after_whole_seconds(monkeypatch, part):
+    now = 1_800_000_000 + part
+    monkeypatch.setattr(bootstep, "time", SimpleNamespace(time=lambda: now))
+    until = now + bootstep._pause()
     assert 0 < until % 1 < 0.1
-    assert 0 < until - time.time() <= 1.1
+    assert 0 < until - now <= 1.1
 
 
 @pytest.mark.parametrize(("slice", "again"), [(60.0, False), (0.0, True)])

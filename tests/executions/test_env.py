@@ -269,7 +269,8 @@ def test_what_is_not_named_can_not_be_reached(act):
 
 
 def test_a_changed_value_is_used_from_the_next_claim_on(secret):
-    start(build([calculation(SECRET), ("delay", {"duration": 1}), calculation(SECRET + "{{$context.x}}")]), {"x": "-"})
+    steps = [calculation(SECRET), ("delay", {"duration": 3_600}), calculation(SECRET + "{{$context.x}}")]
+    start(build(steps), {"x": "-"})
     drain()
     secrets.change(secret, value="next-value")
     [delayed] = Job.objects.filter(wait="timer")

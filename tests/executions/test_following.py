@@ -3,6 +3,8 @@
 import asyncio
 import json
 from datetime import timedelta
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -95,7 +97,10 @@ def test_without_follow_it_ends_where_the_log_ends():
 
 
 def test_a_stream_ends_when_its_time_is_over(monkeypatch):
-    monkeypatch.setattr(following, "FOLLOWED", 0.05)
+    seconds = count()
+    clock = SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda _seconds: None)
+    monkeypatch.setattr(following, "time", clock)
+    monkeypatch.setattr(following, "FOLLOWED", 10)
     chunks = list(stream(Follower(waiting(), logs.Wanted()), follow=True))
     assert len(told(chunks[0])) == 3
     assert set(chunks[1:]) == {b"\n"}

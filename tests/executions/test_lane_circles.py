@@ -24,7 +24,7 @@ def child_of(parent: Execution, workflow, lane: str) -> Execution:
 
 
 def drain_until_ended(execution: Execution) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while execution.ended_at is None and time.monotonic() < until:
         drain("sluice")
         execution.refresh_from_db()

@@ -32,7 +32,7 @@ def test_of_many_at_once_one_begins_a_run(ann, columns, bodies):
     workflow, together = build([SUM], **columns), Barrier(CALLERS)
 
     def call(number):
-        together.wait(10)
+        together.wait(30)
         try:
             asked = once.execute(workflow, {"a": number % bodies}, by=ann, key="k")
             return asked.execution.pk if asked.execution else None

@@ -172,7 +172,7 @@ def test_what_a_person_brings_is_refused_and_the_job_goes_on_waiting():
 @pytest.mark.parametrize("value", ["text", 'é\n"\\\t', 1.5, None, True, [1, {"a": None}], {"k": ["v" * 200]}])
 def test_what_fits_is_stored_as_it_was(value):
     step = output("{{$context.value}}")
-    execution = start(build([step, ("delay", {"duration": 1, "unit": 1000}), step]), {"value": value})
+    execution = start(build([step, ("delay", {"duration": 1, "unit": 3_600_000}), step]), {"value": value})
     drain_all()
     Execution.objects.filter(pk=execution.pk).update(due_at=execution.created_at)
     Job.objects.filter(execution=execution, wait="timer").update(due_at=execution.created_at)

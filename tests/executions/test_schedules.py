@@ -78,10 +78,10 @@ def test_an_enabled_schedule_has_a_row_and_a_disabled_one_fires_never():
 
 
 def test_case_228_one_execution_when_its_time_has_come():
-    workflow = enable(2)
+    workflow = enable(30)
     clock.tick()
     assert fires(workflow) == []
-    pass_time(workflow, 3)
+    pass_time(workflow, 31)
     clock.tick()
     assert fires(workflow) == [0]
     run = Execution.objects.get()

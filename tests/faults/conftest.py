@@ -131,7 +131,7 @@ def victim(spawn: Callable[..., "subprocess.Popen[bytes]"]) -> Callable[..., int
 def work() -> Callable[[], None]:
     """Works as a healthy worker does while something is due, then asks the checker. Runs that wait go on waiting."""
 
-    def once(seconds: float = 30.0) -> None:
+    def once(seconds: float = 60.0) -> None:
         _work_until(lambda: not _due(), seconds)
         assert checker.faults() == []
 
@@ -142,7 +142,7 @@ def work() -> Callable[[], None]:
 def settle() -> Callable[[], None]:
     """Works as a healthy worker does until every run has ended, then asks the checker."""
 
-    def all_of_it(seconds: float = 30.0) -> None:
+    def all_of_it(seconds: float = 60.0) -> None:
         _work_until(lambda: not Execution.objects.filter(ended_at=None).exists() and not _due(), seconds)
         assert checker.faults() == []
 
@@ -175,7 +175,7 @@ def threads() -> Iterator[Callable[..., list[Any]]]:
             barrier = threading.Barrier(len(calls))
 
             def one(call: Callable[[], Any]) -> Any:
-                barrier.wait(timeout=10)
+                barrier.wait(timeout=30)
                 try:
                     return call()
                 except Exception as error:

@@ -1,5 +1,6 @@
 """Workers that die at a bulk operation: every run is dealt with, and each is told of exactly once."""
 
+import threading
 import time
 from collections import Counter
 
@@ -118,16 +119,18 @@ def test_a_run_that_a_worker_holds_is_tried_again(threads, monkeypatch, held, re
     queued(5)
     third = Execution.objects.order_by("pk")[2]
     operation = bulk.start("cancel", all=True)
+    holding = threading.Event()
 
     def hold() -> None:
-        until = time.monotonic() + held
         with transaction.atomic():
             Execution.objects.select_for_update().get(pk=third.pk)
+            holding.set()
+            until = time.monotonic() + held
             while time.monotonic() < until and BulkOperation.objects.filter(ended_at=None).exists():
                 time.sleep(0.05)
 
     def cancel() -> None:
-        time.sleep(0.3)
+        assert holding.wait(20)
         finish()
 
     assert [error for error in threads(hold, cancel) if error is not None] == []
@@ -141,7 +144,7 @@ def test_a_run_that_a_worker_holds_is_tried_again(threads, monkeypatch, held, re
 def test_a_killed_celery_worker_and_the_tick_of_the_next_one(tmp_path):
     from tests.northwind.workers import Worker, empty_redis
 
-    runs = 400
+    runs = 1_500
     empty_redis()
     queued(runs)
     operation = bulk.start("pause", all=True, by=boss())

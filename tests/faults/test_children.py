@@ -96,7 +96,7 @@ def test_a_child_whose_lane_can_not_be_rendered_fails_its_parents_step(settle):
     # Far longer than any text may become.
     build([WAITS], title="called", options={"lane": "{{$context.text}}" * 30})
     parent = start(build([calls("called", {"text": "x" * 40_000})]), {})
-    settle(10)
+    settle()
     child = child_of(parent)
     assert read(parent, child) == [-2, -2]
     assert child.error.startswith("The lane could not be rendered")

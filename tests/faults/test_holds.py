@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -149,7 +150,7 @@ def test_one_parked_by_a_claim_that_saw_the_hold_is_found_later(work):
     work()
     assert state(run) == DONE
     # Longer than such a claim may last it is not looked for.
-    Hold.objects.update(due_at=Now(), since=session.database_now() - holds.LINGER)
+    Hold.objects.update(due_at=Now(), since=session.database_now() - holds.LINGER - timedelta(seconds=1))
     clock.tick()
     assert not Hold.objects.exists()
 

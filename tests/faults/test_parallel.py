@@ -33,8 +33,7 @@ def created(name: str) -> tuple[str, dict[str, Any]]:
 
 
 class Slow(Server):
-    """Counts the calls it has in hand. It answers /late when it is let go, /first when it has three in hand, and
-    any other path after as many seconds."""
+    """Counts the calls it has in hand. It answers /late when it is let go, and /first when it has three in hand."""
 
     def __init__(self) -> None:
         super().__init__(self._answer)
@@ -49,11 +48,7 @@ class Slow(Server):
             self.most = max(self.most, self.now)
             if self.now == 3:
                 self.three.set()
-        path = request.path.strip("/")
-        if path in ("late", "first"):
-            (self.let_go if path == "late" else self.three).wait(60)
-        else:
-            time.sleep(float(path))
+        (self.let_go if request.path == "/late" else self.three).wait(60)
         with self._lock:
             self.now -= 1
         request.send_response(200)
@@ -94,7 +89,7 @@ def until(done: Any, worker: Worker) -> None:
 @pytest.mark.mariadb
 @pytest.mark.workers
 def test_four_requests_are_under_way_at_once_on_a_worker(worker: Worker, slow: Slow) -> None:
-    request = ("request", {"method": "GET", "url": f"{slow.url}/1", "timeout": 10_000})
+    request = ("request", {"method": "GET", "url": f"{slow.url}/first", "timeout": 60_000})
     steps = [("parallel", {"mode": "all"}, {index: [request] for index in range(4)}), ("output", {"value": "done"})]
     execution = start(build(steps), {})
     until(lambda: Execution.objects.get(pk=execution.pk).ended_at, worker)

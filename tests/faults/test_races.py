@@ -80,7 +80,7 @@ def test_a_job_is_completed_in_the_gap_between_two_segments(threads, settle):
     ]), {})  # fmt: skip
 
     def complete():
-        until = time.monotonic() + 10
+        until = time.monotonic() + 30
         while (job := Job.objects.filter(execution=execution, node_key="n2").first()) is None:
             assert time.monotonic() < until
         operations.complete_job(job.pk, result="hello")
@@ -246,7 +246,7 @@ def test_a_row_that_somebody_locks_for_long_does_not_hold_up_other_runs(settle):
             with transaction.atomic():
                 Product.objects.select_for_update().get(pk=product.pk)
                 locked.set()
-                done.wait(15)
+                done.wait(60)
         finally:
             close_side()
             connections.close_all()
@@ -255,7 +255,7 @@ def test_a_row_that_somebody_locks_for_long_does_not_hold_up_other_runs(settle):
     holder.start()
     try:
         locked.wait(5)
-        until = time.monotonic() + 6
+        until = time.monotonic() + 30
         while not Execution.objects.filter(pk=free.pk, status=1).exists():
             assert time.monotonic() < until, "The other run waits behind the one that is stuck."
             drain("sluice", seconds=3)

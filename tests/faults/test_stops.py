@@ -4,8 +4,10 @@ import os
 import signal
 import threading
 import time
+from datetime import timedelta
 
 import pytest
+from django.db.models import F
 
 from config.shop.models import Customer
 from executions.dispatcher import start
@@ -37,12 +39,12 @@ def test_a_frozen_worker_is_freed_of_its_run_and_does_no_harm_when_it_wakes(spaw
     """It holds the run's lock and an uncommitted row; SQLite, whose one writer it is, has no such bound."""
     steps = [("t-write", {"act": "stop", "value": "frozen"}), ("t-write", {"act": "create", "value": "after"})]
     execution = start(build(steps), {})
-    worker = spawn("tests.faults.victim", "--freed-after", 1, "--seconds", 8)
+    worker = spawn("tests.faults.victim", "--freed-after", 3, "--seconds", 8)
     until(lambda: state(worker) == "T")
     assert drain("sluice") == 0, "The frozen worker still holds it."
     began = time.monotonic()
     settle()
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 15
     execution.refresh_from_db()
     assert execution.status == 1, execution.error
     before = Execution.objects.values().get(pk=execution.pk), list(Job.objects.values().order_by("id"))
@@ -162,13 +164,15 @@ def test_a_sync_run_whose_caller_dies_is_ended(spawn, settle):
         [("t-write", {"act": "create", "value": "undone"}), ("t-do", {"act": "die"})], type="collection", sync=True,
         config={"collection": "shop.Customer", "mode": 1},
     )  # fmt: skip
-    caller = spawn("tests.faults.saver", "--side", "never", SLUICE='{"SYNC_SECONDS": 1}', SLUICE_VICTIM="1")
+    caller = spawn("tests.faults.saver", "--side", "never", SLUICE='{"SYNC_SECONDS": 30}', SLUICE_VICTIM="1")
     assert caller.wait(timeout=30) == -9
     execution = Execution.objects.get(workflow=workflow)
     assert (execution.status, execution.agenda) == (0, [["caller"]])
     drain("sluice")
     execution.refresh_from_db()
     assert execution.ended_at is None, "Its caller may still be alive."
+    # As if so much time had gone by.
+    Execution.objects.update(due_at=F("due_at") - timedelta(seconds=30))
     settle()
     execution.refresh_from_db()
     assert (execution.status, execution.reason) == (-3, "caller_lost")

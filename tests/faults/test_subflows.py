@@ -16,7 +16,7 @@ from workflows.instructions.base import Outcome
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
 
 WAITS = ("t-do", {"act": "wait"})
-A_SECOND = ("delay", {"duration": 1, "unit": 1000})
+AN_HOUR = ("delay", {"duration": 1, "unit": 3_600_000})
 FAILS = ("t-do", {"act": "fail"})
 ECHO = ("output", {"value": "{{$context.n}}"})
 
@@ -67,11 +67,12 @@ def test_without_an_output_the_result_is_null(settle):
 
 
 def test_it_waits_as_long_as_the_called_run_does(work, settle):
-    called([A_SECOND, ECHO])
+    called([AN_HOUR, ECHO])
     parent = start(build([calls("called", {"n": 1}), gives()]), {})
     work()
     assert read(parent, *children(parent)) == [(0, None)] * 2
     assert Job.objects.get(execution=parent).wait == "outside"
+    complete(*children(parent))
     settle()
     assert (read(parent), parent.output) == ([(1, None)], 1)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import Q
 
 from config.shop.models import Customer, Line, Order, Product, PurchaseOrder, Review
@@ -59,11 +60,29 @@ def kill_at_work(victim: Worker) -> bool:
     victim.signal(signal.SIGSTOP)
     # A commit on its way when it froze is still carried out; what stands after that dies with the worker.
     time.sleep(0.2)
+    wait_for_what_is_under_way()
     if any(lane is not None for lane in lanes_held_by(victim.pids)):
         victim.kill()
         return True
     victim.signal(signal.SIGCONT)
     return False
+
+
+def wait_for_what_is_under_way() -> None:
+    """Until the database has done all that it was at when this was called."""
+    at_work = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND state = 'active' AND query_start <= %s"
+    )
+    until = time.monotonic() + 30
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        asked = cursor.fetchone()
+        cursor.execute(at_work, asked)
+        while cursor.fetchone()[0]:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+            cursor.execute(at_work, asked)
 
 
 def lanes_held_by(pids: Iterable[int]) -> list[str | None]:

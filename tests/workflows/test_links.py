@@ -159,7 +159,9 @@ operations = st.sampled_from(["add", "add", "add", "copy", "move", "move", "move
 numbers = st.integers(0, 40)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(edits=st.lists(st.tuples(operations, numbers, numbers, st.integers(-1, 3)), min_size=1, max_size=30))
 def test_any_sequence_of_edits_keeps_the_tree(edits):
     twins = Twins()

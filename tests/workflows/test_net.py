@@ -364,7 +364,7 @@ class TestFetch:
 
     def test_a_server_that_drips_cannot_stretch_the_time(self, serve: Serve) -> None:
         def drip(request: BaseHTTPRequestHandler) -> None:
-            for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 100:
+            for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1_500:
                 request.wfile.write(bytes([byte]))
                 request.wfile.flush()
                 time.sleep(0.02)
@@ -373,7 +373,8 @@ class TestFetch:
         began = time.monotonic()
         with pytest.raises(net.CallTimedOut, match="300 ms"):
             net.fetch("GET", f"http://127.0.0.1:{port}/", seconds=0.3)
-        assert time.monotonic() - began < 1.5
+        # The server has enough for half a minute.
+        assert time.monotonic() - began < 10
 
     def test_a_refused_connection_tells_the_system_code(self) -> None:
         with socket.socket() as unused:
@@ -476,14 +477,14 @@ def test_an_odd_url_is_a_failure_and_no_call(url: str) -> None:
 
 def test_a_resolver_that_does_not_answer_cannot_stretch_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: answered.wait(10) and [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: answered.wait(30) and [])
     began = time.monotonic()
     try:
         with pytest.raises(net.CallTimedOut):
             net.fetch("GET", "http://shop.example/", seconds=0.3)
     finally:
         answered.set()
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(

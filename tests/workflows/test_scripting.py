@@ -296,7 +296,7 @@ def test_a_turn_that_does_not_come_is_told(settings: Any, monkeypatch: pytest.Mo
     settings.SLUICE = {"SCRIPT": {"enabled": True, "at_once": 1}}
     monkeypatch.setattr(scripting, "QUEUE_SECONDS", 0.1)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(ran, "while (1);", 1.0)
+        first = pool.submit(ran, "while (1);", 3.0)
         begun()
         second = ran("return 1")
         assert first.result().error is not None

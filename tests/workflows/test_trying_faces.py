@@ -1,5 +1,6 @@
 """Trying a node over the API and in the admin (case 58)."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.pages import pages, words  # noqa: F401
 from tests.people import boss, person
 from tests.web import Web
 from workflows import secrets, trying
+from workflows.api import throttling
 from workflows.models import HistoryEntry, Node
 from workflows.secrecy import MASK
 
@@ -149,8 +151,10 @@ def test_nobody_is_kept_waiting_longer_than_that(api: Api, settings: Any, monkey
     assert (answer["status"], answer["result"]["code"]) == (-2, "too_slow")
 
 
-def test_trials_count_as_runs_begun_by_hand(api: Api, settings: Any) -> None:
+def test_trials_count_as_runs_begun_by_hand(api: Api, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.SLUICE = {"THROTTLES": {"execute": "1/day"}}
+    # Counts begin again with the day.
+    monkeypatch.setattr(throttling, "time", SimpleNamespace(time=lambda: 1_000_000_000.0))
     api("POST", "nodes/test", {**SUM, **VALUES})
     api("POST", "nodes/test", {**SUM, **VALUES}, status=429)
 

@@ -177,7 +177,7 @@ def test_cancel_of_one_asks_and_leads_back_to_it(pages):
     text = words(page.get("executions_execution_cancel", execution.pk))
     assert "has ended already" in text
     assert "as Aborted" not in text
-    page.get("executions_execution_cancel", 77, status=404)
+    page.get("executions_execution_cancel", 987_654_321, status=404)
 
 
 def test_the_reason_that_was_asked_for_is_kept(pages):
@@ -318,8 +318,8 @@ def test_rerun_from_a_chosen_node(pages):
     again = Execution.objects.latest("pk")
     assert page.answer.url.endswith(f"/{again.pk}/change/")
     assert again.rerun_of_id == execution.pk
-    assert "valid choice" in page.errors("executions_execution_rerun", execution.pk, node_id=77)
-    page.get("executions_execution_rerun", 77, status=404)
+    assert "valid choice" in page.errors("executions_execution_rerun", execution.pk, node_id=987_654_321)
+    page.get("executions_execution_rerun", 987_654_321, status=404)
 
 
 def begun(**columns):

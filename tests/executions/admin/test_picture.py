@@ -39,7 +39,7 @@ def test_cards_tell_statuses_rounds_and_times(pages):
     drain()
     trigger, loop, inner, _second, delay, last = cards(pages().get(CHANGE, execution.pk))
     assert "Manual" in trigger
-    assert re.search(r"loop Resolved 3 rounds \d+ ms", loop)
+    assert re.search(r"loop Resolved 3 rounds (\d+ ms|\d+\.\d s)", loop)
     assert "Resolved × 3" in inner
     assert "Pending" in delay
     assert "so far" in delay

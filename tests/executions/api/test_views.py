@@ -141,7 +141,7 @@ def test_rerun_of_an_ended_run_is_a_new_one(client):
 
 
 @pytest.mark.parametrize(
-    ("body", "field"), [({"node_id": "first"}, "node_id"), ({"node_id": 77}, "node_id"), ({"node": 1}, "node")]
+    ("body", "field"), [({"node_id": "first"}, "node_id"), ({"node_id": 987_654_321}, "node_id"), ({"node": 1}, "node")]
 )
 def test_rerun_refuses(client, body, field):
     execution = run(build(steps("sum")))

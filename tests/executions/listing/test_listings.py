@@ -101,7 +101,7 @@ FILTERS = [
     ("waiting_at={nk}&status=started", "c"),
     ("waiting_at={nk}&key=kay", ""),
     ("waiting_at=nowhere", ""),
-    ("waiting_at=999", ""),
+    ("waiting_at=987654321", ""),
     ("tags=x", "ba"),
     ("tags=x,y", "a"),
     ("tags=x&tags=y", "a"),

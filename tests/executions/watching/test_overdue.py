@@ -41,10 +41,10 @@ def test_a_run_that_takes_long_is_told_of_once():
     watching = watch(mode="longer", seconds=60)
     [run] = waiting(build([WAIT], title="Slow"))
     clock.tick()
-    later(59)
+    later(40)
     clock.tick()
     assert told(watching) == []
-    later(2)
+    later(21)
     for _ in range(3):
         clock.tick()
         later(100)

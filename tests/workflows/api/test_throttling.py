@@ -52,7 +52,7 @@ def _encoded(content):
     return {**content, "data": json.dumps(content["data"])} if content else {}
 
 
-def test_callers_are_counted_apart(client, settings):
+def test_callers_are_counted_apart(client, settings, still):
     settings.SLUICE = {"THROTTLES": {"read": "1/hour"}}
     first, second = client(), client("workflows.view_workflow")
     first("GET", "workflows/")

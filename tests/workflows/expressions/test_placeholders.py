@@ -110,6 +110,6 @@ def test_an_expression_says_it_too(engine, text):
     "text", ["{{" * 50_000, "{" * 100_000, "{{a" * 30_000, "$context." * 11_000, "ctx." * 25_000 + "}}"]
 )
 def test_long_texts_take_no_long_time(text):
-    start = time.perf_counter()
+    start = time.thread_time()
     broken(text)
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1

@@ -47,7 +47,7 @@ def web(settings: Any) -> Iterator[Web]:
 
 @pytest.fixture
 def ask(web: Web, make_step: Any) -> Any:
-    def ask(scope: Any = None, timeout: float = 2.0, **config: Any) -> Any:
+    def ask(scope: Any = None, timeout: float = 30.0, **config: Any) -> Any:
         step = make_step(Llm, ASK | config, scope={"$context": scope or {}}, timeout=timeout, idempotency_key="7-3")
         return Llm().perform(step)
 

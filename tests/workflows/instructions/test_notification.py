@@ -38,7 +38,7 @@ def web(settings: Any) -> Iterator[Web]:
 def notify(web: Web, make_step: Any) -> Any:
     def notify(channel: str, message: Any, scope: Any = None, **config: Any) -> Any:
         config = {"channelName": channel, "message": message, **config}
-        step = make_step(Notification, config, scope={"$context": scope or {}}, idempotency_key="7-3", timeout=2.0)
+        step = make_step(Notification, config, scope={"$context": scope or {}}, idempotency_key="7-3", timeout=30.0)
         return Notification().perform(step)
 
     return notify

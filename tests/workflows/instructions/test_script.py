@@ -1,3 +1,4 @@
+import re
 import threading
 import time
 from typing import Any
@@ -85,7 +86,7 @@ def test_a_step_in_a_run(sync: bool, config: Any, status: int, result: Any, logg
 
 @pytest.mark.django_db(transaction=True)
 def test_case_189_a_claimed_script_runs_once_and_comes_too_late_after_a_cancel() -> None:
-    workflow = build([("script", {"content": "const t = Date.now(); while (Date.now() - t < 1500); return 1"})])
+    workflow = build([("script", {"content": "const t = Date.now(); while (Date.now() - t < 4000); return 1"})])
     ended, cancelled = start(workflow, {}), start(workflow, {})
     assert ended is not None
     assert cancelled is not None
@@ -181,7 +182,8 @@ def test_a_policy_bounds_it_too(extra: Any, make_step: Any) -> None:
     began = time.monotonic()
     outcome = kind.perform(make_step(type(kind), {"content": "while (1);", **extra}, timeout=0.3))
     assert (outcome.status, outcome.timed_out) == (JobStatus.ERROR, True)
-    assert "0.3 s" in outcome.result["message"] or "0.2" in outcome.result["message"]
+    [told] = re.findall(r"after ([\d.e-]+) s", outcome.result["message"])
+    assert float(told) <= 0.3
     assert time.monotonic() - began < 8
 
 

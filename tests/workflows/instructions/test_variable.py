@@ -151,7 +151,7 @@ def test_a_worker_that_dies_before_each_move_changes_nothing() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_what_was_assigned_outlives_the_segment() -> None:
     """Between the rounds nothing is left of the run but its rows."""
-    wait = ("delay", {"duration": 1})
+    wait = ("delay", {"duration": 100})
     execution = start(build([declare(0), ("loop", {"target": 2}, {0: [*plus_one("n1"), wait]}), output("n1")]), {})
     for _round in range(2):
         drain()

@@ -92,7 +92,7 @@ class SlowBody(io.BytesIO):
 
     def read(self, size: int | None = -1) -> bytes:
         self.reading.set()
-        assert self.goes_on.wait(10)
+        assert self.goes_on.wait(60)
         return super().read(size)
 
 
@@ -107,11 +107,11 @@ def test_who_sends_slowly_holds_up_nobody_else(rf):
 
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(lambda: view(SlowBody(reading, goes_on)).raw)
-        assert reading.wait(10)
+        assert reading.wait(30)
         with ThreadPoolExecutor(1) as other:
             quick = other.submit(lambda: view(io.BytesIO(b"x")).raw)
             try:
-                assert quick.result(5) == b"x"
+                assert quick.result(30) == b"x"
             finally:
                 goes_on.set()
-        assert slow.result(10) == b""
+        assert slow.result(30) == b""
