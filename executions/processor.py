@@ -244,7 +244,8 @@ class Processor:
             assert ended_by is not None, "Only a branch that ended can be handed up."
             self._end_line(job.parent, self.run.job(ended_by.number))
             return
-        self.settle(node, job, outcome, again=node.instruction.decides)
+        inner = self.run.job(ended_by.number) if ended_by is not None and ended_by.status < 0 else None
+        self.settle(node, job, outcome, again=node.instruction.decides, inner=inner)
 
     def step(self, job: RunJob) -> Step:
         """What a performer of this job is handed."""
@@ -265,8 +266,19 @@ class Processor:
             self.run.agenda.extendleft(reversed(later))
         self.run.changed = True
 
-    def settle(self, node: "GraphNode", job: RunJob, outcome: Outcome, *, again: bool = True) -> None:
-        """Takes an outcome into the job and puts what follows in front of the agenda. `again`: the policy may retry."""
+    def settle(
+        self,
+        node: "GraphNode",
+        job: RunJob,
+        outcome: Outcome,
+        *,
+        again: bool = True,
+        inner: RunJob | None = None,
+    ) -> None:
+        """Takes an outcome into the job and puts what follows in front of the agenda. `again`: the policy may retry.
+
+        `inner` is the failure of the branch that led to it, which says why where the outcome does not.
+        """
         run = self.run
         outcome = fitting(outcome, self._texts, run.env)
         status = outcome.status
@@ -275,7 +287,7 @@ class Processor:
         if status < 0 and again and outcome.end is None and not isinstance(outcome, TooLarge):
             attempt = job.attempt - recording.lost_calls(job)
             if node.policy.tries_again(status, attempt, timed_out=outcome.timed_out):
-                self._try_again(node, job, outcome)
+                self._try_again(node, job, outcome, inner)
                 return
         recording.fill(job, outcome, self._texts, run.id, self.clock)
         if self._blocks.refuses(outcome):
@@ -294,7 +306,7 @@ class Processor:
         if status == JobStatus.PENDING:
             self._wait(job, outcome)
         else:
-            recording.note_attempt(job, outcome, self.clock)
+            recording.note_attempt(job, outcome, self.clock, inner)
             run.close_job(job, status, now)
             if node.branches and node.instruction.decides:
                 jobtree.quiet_below(run, job, now)
@@ -311,7 +323,7 @@ class Processor:
         """A job ended: its failure goes by the node's policy, else the line goes on or ends."""
         on_error = node.policy.on_error if job.status < 0 else None
         if on_error == "ask":
-            self._end(JobStatus.RETRY_NEEDED, error=recording.message_of(job.result))
+            self._end(JobStatus.RETRY_NEEDED, error=recording.why(job))
         elif on_error == "branch" and node.error_head is not None:
             self.run.agenda.appendleft(["run", node.error_head.id, job.number, job.number])
         else:
@@ -328,7 +340,7 @@ class Processor:
             self.run.agenda.appendleft(["branch", parent, job.number])
             return
         status = ended_with(jobtree.as_end(self.run, job).status)
-        error = recording.message_of(job.result) if status < 0 else None
+        error = recording.why(job) if status < 0 else None
         reason = Reason.TIMEOUT if status == JobStatus.ABORTED and job.number in self._late else None
         self.run.end(status, self.clock.now(), reason=reason, error=error)
 
@@ -373,8 +385,8 @@ class Processor:
         job.due_at = self.clock.now()
         job.changed = True
 
-    def _try_again(self, node: "GraphNode", job: RunJob, outcome: Outcome) -> None:
-        recording.note_attempt(job, outcome, self.clock)
+    def _try_again(self, node: "GraphNode", job: RunJob, outcome: Outcome, inner: RunJob | None = None) -> None:
+        recording.note_attempt(job, outcome, self.clock, inner)
         if node.branches:
             jobtree.start_over(self.run, job, self.clock.now())
         recording.fill(job, outcome, self._texts, self.run.id, self.clock)

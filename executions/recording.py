@@ -142,10 +142,16 @@ def _log_line(job: RunJob, level: str, text: str, execution_id: int, clock: Cloc
     return json.dumps(line, ensure_ascii=False) + "\n"
 
 
-def note_attempt(job: RunJob, outcome: Outcome, clock: Clock) -> None:
-    """Attempts are kept once there is more to tell of than one success."""
+def why(job: RunJob) -> str | None:
+    """What an ended job's failure is: as its result says, else as its last attempt does."""
+    return message_of(job.result) or (job.attempts or [{}])[-1].get("message")
+
+
+def note_attempt(job: RunJob, outcome: Outcome, clock: Clock, inner: RunJob | None = None) -> None:
+    """Attempts are kept once there is more to tell of than one success. `inner` is the failure that led to this one."""
     if outcome.status < 0 or job.attempts:
-        keep_attempt(job, int(outcome.status), message_of(outcome.result), clock)
+        told = why(inner) if inner is not None and outcome.status < 0 else None
+        keep_attempt(job, int(outcome.status), message_of(outcome.result) or told, clock)
 
 
 def keep_attempt(

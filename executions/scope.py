@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from executions.recording import call_key, message_of
+from executions.recording import call_key, why
 from workflows.expressions.system import system_scope
 from workflows.instructions.base import Step, StepJob
 
@@ -131,7 +131,7 @@ class Steps:
 def _error_of(job: "RunJob") -> dict[str, Any]:
     """What an error branch is told; `workflows.variables.ERROR_SHAPE` says so to people."""
     return {
-        "message": message_of(job.result),
+        "message": why(job),
         "status": int(job.status),
         "attempts": job.attempt,
         "result": job.result,

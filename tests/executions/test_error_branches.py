@@ -135,7 +135,7 @@ def test_what_a_decided_parallel_left_waiting_moves_nothing_while_its_error_bran
     ("step", "told"),
     [
         (FAIL, {"message": "It failed.", "status": -1, "attempts": 2, "result": {"message": "It failed."}}),
-        (loop(2, [FAIL]), {"message": None, "status": -1, "attempts": 2, "result": {"looped": 1, "done": 0}}),
+        (loop(2, [FAIL]), {"message": "It failed.", "status": -1, "attempts": 2, "result": {"looped": 1, "done": 0}}),
     ],
 )  # fmt: skip
 def test_it_is_told_of_the_failure_once_attempts_are_spent(step: Any, told: dict[str, Any]) -> None:

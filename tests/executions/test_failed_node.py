@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from executions.dispatcher import start
+from executions.drain import drain_all
 from executions.graphs import graph_of
 from executions.models import Execution
 from executions.reruns import failed_node
@@ -127,3 +129,39 @@ def test_each_attempt_is_shown_on_the_jobs_page_and_over_the_api(pages, client):
     assert [{name: entry[name] for name in attempts[0]} for entry in shown] == [
         {name: entry[name] for name in attempts[0]} for entry in attempts
     ]
+
+
+WRONG = ("calculation", {"engine": "math.js", "expression": "{{$context.none}} + unknown"})
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    "steps",
+    [
+        WRONG,
+        ("loop", {"target": 2}, {0: [WRONG]}),
+        ("parallel", {"mode": "all"}, {0: [STEP], 1: [WRONG]}),
+        ("parallel", {"mode": "any"}, {0: [WRONG], 1: [WRONG]}),
+        (
+            "parallel",
+            {"mode": "race"},
+            {0: [("loop", {"target": 1}, {0: [("parallel", {}, {0: [WRONG]})]})], 1: [STEP]},
+        ),
+        ("parallel", {}, {0: [STEP], 1: [WRONG]}, ASK),
+    ],
+    ids=["alone", "loop", "all", "any", "deep", "ask"],
+)
+def test_a_run_tells_why_the_step_inside_failed(steps):
+    start(build([steps, STEP]), {})
+    drain_all()
+    execution = Execution.objects.get()
+    assert execution.status in (-2, -1, -6)
+    assert execution.error.startswith("Unknown name unknown;")
+
+
+@pytest.mark.engine
+def test_an_error_branch_is_told_why_the_step_inside_failed():
+    told = ("output", {"value": "{{$scopes.n1.message}}"})
+    start(build([("loop", {"target": 2}, {0: [WRONG], ERROR_BRANCH: [told]}, BRANCH)]), {})
+    drain_all()
+    assert Execution.objects.get().output.startswith("Unknown name unknown;")

@@ -12,6 +12,8 @@ from executions.graphs import graph_of
 from executions.logs import begun_at, label_of
 from executions.masking import cut, hide_jobs, hide_runs
 from executions.models import Execution, Job
+from executions.recording import message_of
+from workflows.statuses import JobStatus
 
 #: Jobs that one answer tells of, the youngest.
 MOST_JOBS = 1_000
@@ -47,7 +49,7 @@ def errors_of(run: Execution) -> list[dict[str, Any]]:
     found = [
         {
             "node_id": job.node_key,
-            "error_message": _message(job, _value(job, "result", whole=False)) or label_of(job.status),
+            "error_message": _message(run, job, _value(job, "result", whole=False)) or label_of(job.status),
             "begin_time": moment(begun_at(job)),
             "end_time": moment(job.ended_at),
         }
@@ -82,30 +84,30 @@ def _nodes(run: Execution, *, whole: bool) -> Sequence[dict[str, Any]]:
             {"node_id": job.node_key, "node_name": titles.get(job.node_key) or job.node_key, "executions": []},
         )
         node["execution_id"] = str(job.pk)
-        node["executions"].append(_job(job, whole=whole))
+        node["executions"].append(_job(run, job, whole=whole))
     return list(nodes.values())
 
 
-def _job(job: Job, *, whole: bool) -> dict[str, Any]:
+def _job(run: Execution, job: Job, *, whole: bool) -> dict[str, Any]:
     result = _value(job, "result", whole=whole)
+    # What still waited when the run ended waits for ever.
+    dropped = job.status == JobStatus.PENDING and run.ended_at is not None
     return {
-        "status": job_status(job.status),
+        "status": job_status(JobStatus.CANCELED if dropped else job.status),
         "input": _value(job, "input", whole=whole),
         "output": result,
         "begin_time": milliseconds(begun_at(job)),
-        "end_time": milliseconds(job.ended_at),
-        "error_message": _message(job, result),
+        "end_time": milliseconds(run.ended_at if dropped else job.ended_at),
+        "error_message": _message(run, job, result),
         "request_id": str(job.pk),
     }
 
 
-def _message(job: Job, result: Any) -> str | None:
-    """Why it failed; None where it did not."""
+def _message(run: Execution, job: Job, result: Any) -> str | None:
+    """Why it failed, as it says itself, else as its run does; None where it did not."""
     if job.status >= 0:
         return None
-    last = (job.attempts or [{}])[-1]
-    found = last.get("message") or (result.get("message") if isinstance(result, dict) else result)
-    return found if isinstance(found, str) else None
+    return (job.attempts or [{}])[-1].get("message") or message_of(result) or run.error
 
 
 def _value(job: Job, name: str, *, whole: bool) -> Any:

@@ -51,10 +51,28 @@ def test_a_failed_node_says_why(graph):
      (-5, "fail"), (-6, "fail"), (-9, "fail")],
 )  # fmt: skip
 def test_statuses_of_jobs(graph, status, shown):
-    found = run(build([CALCULATION], key="flow"))
+    found = run(build([CALCULATION], key="flow"), status=0, ended_at=None)
     job(found, status=status, ended_at=None)
     [node] = show(graph(), found)["node_execution_details"]
     assert node["executions"][0]["status"] == shown
+
+
+def test_what_still_waited_when_the_run_ended_runs_no_more(graph):
+    found = run(build([CALCULATION], key="flow"), status=-1)
+    job(found, status=0, ended_at=None)
+    [node] = show(graph(), found)["node_execution_details"]
+    ended = int(found.ended_at.timestamp() * 1000)
+    assert (node["executions"][0]["status"], node["executions"][0]["end_time"]) == ("cancel", ended)
+
+
+def test_a_node_that_fails_without_a_word_says_what_its_run_says(graph):
+    steps = [("parallel", {}, {0: [("calculation", {"engine": "math.js", "expression": "unknown"})]})]
+    build(steps, key="flow", sync=True)
+    client = graph()
+    answer = client.post("/workflows/flow/sync-executions", {"input": {}})
+    assert {error["error_message"].partition(";")[0] for error in answer["errors"]} == {"Unknown name unknown"}
+    nodes = show(client, Execution.objects.get())["node_execution_details"]
+    assert {each["executions"][0]["error_message"].partition(";")[0] for each in nodes} == {"Unknown name unknown"}
 
 
 def test_jobs_of_one_node_stand_under_it(graph):
