@@ -94,18 +94,22 @@ def coerce(model: type[Model], values: Any, *, path: str = "values") -> Values:
     return result
 
 
-def field_value(item: "Field[Any, Any]", raw: Any, *, path: str) -> Any:
-    """One JSON value as the field takes it. Raises `Invalid` naming `path`."""
+def field_value(item: "Field[Any, Any]", raw: Any, *, path: str, label: tuple[str, str] | None = None) -> Any:
+    """One JSON value as the field takes it. Raises `Invalid` naming `path`.
+
+    `label` is what the caller knows the field and its model as, where that is not what they are called here.
+    """
     if raw is None:
         return None
     try:
         return _convert(item, raw)
     except (ValidationError, ValueError, TypeError, OverflowError, InvalidOperation) as error:
         sentence = " ".join(error.messages) if isinstance(error, ValidationError) else ""
+        field, model = label or (key_of(item), reference(item.model))
         raise Invalid(
             (
                 _("%(value)r does not fit the field %(field)s of %(model)s. %(why)s")
-                % {"value": _short(raw), "field": key_of(item), "model": reference(item.model), "why": sentence}
+                % {"value": _short(raw), "field": field, "model": model, "why": sentence}
             ).strip(),
             field=path,
         ) from error

@@ -17,15 +17,20 @@ _INTEGER_BITS = 1024
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def loads(text: str | bytes) -> Any:
-    """The value of a JSON text. Raises `Invalid` for broken text, and with a dotted path for what can't be stored."""
+def loads(text: str | bytes, path: str = "") -> Any:
+    """The value of a JSON text, which stands at `path`.
+
+    Raises `Invalid` for broken text, and with a dotted path for what can't be stored.
+    """
     try:
         value = json.loads(text)
     except RecursionError:
-        raise Invalid(_("The JSON is nested too deep; %d levels is the most.") % MAX_DEPTH) from None
+        raise Invalid(
+            _("The JSON is nested too deep; %d levels is the most.") % MAX_DEPTH, field=path or None
+        ) from None
     except ValueError as error:
-        raise Invalid(_("This is not valid JSON: %s.") % error) from None
-    check(value)
+        raise Invalid(_("This is not valid JSON: %s.") % error, field=path or None) from None
+    check(value, path)
     return value
 
 

@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -20,7 +20,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
 from executions import accesskeys
 from executions.accesskeys import State
@@ -59,7 +59,9 @@ class StateFilter(admin.SimpleListFilter):
 
 class AccessKeyAdmin(HistoryMixin, OperationAdmin[AccessKey]):
     form = AccessKeyForm
-    list_display = ["shown_name", "shown_state", "shown_user", "shown_limits", "shown_used", "shown_created"]
+    list_display = [
+        "shown_name", "shown_state", "shown_user", "shown_limits", "shown_expires", "shown_used", "shown_created",
+    ]  # fmt: skip
     list_filter = [StateFilter]
     sortable_by = []
     ordering = ["-id"]
@@ -140,7 +142,7 @@ class AccessKeyAdmin(HistoryMixin, OperationAdmin[AccessKey]):
         state = accesskeys.state_of(key)
         titles = _titles([key], request.user)
         return {
-            **_example_of(request, key, titles),
+            **_example_of(request, key),
             "badge": _badge(state),
             "whose": _user(key.user_id, key.user),
             "author": _user(key.created_by_id, key.created_by),
@@ -160,7 +162,7 @@ class AccessKeyAdmin(HistoryMixin, OperationAdmin[AccessKey]):
     def response_add(self, request: HttpRequest, obj: AccessKey, post_url_continue: str | None = None) -> HttpResponse:
         """The page with the secrets is the answer itself: they are kept for no other page, and a reload has none."""
         context = {
-            **_example_of(request, obj, _titles([obj], request.user)),
+            **_example_of(request, obj),
             "title": _("Access key made"),
             "opts": self.opts,
             "made": request.sluice_made,  # type: ignore[attr-defined]
@@ -259,6 +261,10 @@ class AccessKeyAdmin(HistoryMixin, OperationAdmin[AccessKey]):
     def shown_used(self, key: AccessKey) -> str:
         return _minute(key.last_used_at)
 
+    @admin.display(description=pgettext_lazy("access key", "Expires"))
+    def shown_expires(self, key: AccessKey) -> str:
+        return pgettext("expires", "never") if key.expires_at is None else _minute(key.expires_at)
+
     @admin.display(description=gettext_lazy("state"))
     def shown_state(self, key: AccessKey) -> SafeString:
         return _badge(accesskeys.state_of(key))
@@ -286,15 +292,30 @@ def _spelled(key: AccessKey, titles: Mapping[str, str], user: Any) -> list[str]:
     return [*told, *(_("deleted workflow %s") % each for each in gone)]
 
 
-def _example_of(request: HttpRequest, key: AccessKey, titles: Mapping[str, str]) -> dict[str, Any]:
+def _example_of(request: HttpRequest, key: AccessKey) -> dict[str, Any]:
     """What examples for the makers' clients need; the secrets they read from the environment."""
+    taken = key.dialects or Dialect.values
+    workflow_key, workflow_name = _workflow_of(key)
     return {
         "key": key,
         "host": request.get_host(),
         "scheme": request.scheme,
-        "examples": key.dialects or Dialect.values,
-        "workflow_key": next((each for each in key.workflows if each in titles), "..."),
+        "examples": taken,
+        "signs": Dialect.CLOUDFLOW in taken or Dialect.FUNCTIONGRAPH in taken,
+        "workflow_key": workflow_key or "...",
+        "workflow_name": workflow_name or "...",
     }
+
+
+def _workflow_of(key: AccessKey) -> tuple[str | None, str | None]:
+    """Key and name of a workflow in reach of the key: enabled ones first, then by name; None where there is none."""
+    if key.user is None:
+        return None, None
+    rows = visible(Workflow.objects.current(), key.user)
+    if key.workflows:
+        rows = rows.filter(key__in=key.workflows)
+    found = rows.order_by("-enabled", F("name").asc(nulls_last=True), "pk").values_list("key", "name").first()
+    return found or (None, None)
 
 
 def _user(pk: Any, user: Any) -> str:

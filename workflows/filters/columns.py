@@ -60,6 +60,8 @@ class Column:
     where: str
     field: "Field[Any, Any] | None"
     zone: tzinfo | None = None
+    #: The field and its model as the filter's writer knows them, where these are not our names.
+    label: tuple[str, str] | None = None
 
     def is_a(self, *kinds: "type[Field[Any, Any]]") -> bool:
         return isinstance(self.field, kinds)
@@ -74,7 +76,7 @@ class Column:
         # A moment without a zone is read in the filter's own.
         zoned = self.zone is not None and self.is_a(DateTimeField)
         with timezone.override(self.zone) if zoned else nullcontext():
-            return field_value(self.field, raw, path=self.where)
+            return field_value(self.field, raw, path=self.where, label=self.label)
 
     def missing(self) -> Q:
         absent = self.at("isnull", True)

@@ -19,6 +19,8 @@ from workflows.filters.operators import find_operator
 Reach = Callable[[type[Model]], bool]
 #: (model, name) -> the model's own name for it.
 Rename = Callable[[type[Model], str], str]
+#: (model, name) -> what errors call the column and the model.
+Label = Callable[[type[Model], str], tuple[str, str]]
 
 _GROUPS = {"$and": all_of, "$or": any_of}
 _EXISTENCE = ("$exists", "$notExists")
@@ -35,6 +37,7 @@ def to_q(
     tz: tzinfo | None = None,
     reach: Reach | None = None,
     rename: Rename | None = None,
+    label: Label | None = None,
     templates: bool = False,
 ) -> Q:
     """The condition a filter object means for rows of `model`; an empty filter is no condition, `Q()`.
@@ -42,10 +45,11 @@ def to_q(
     Rows never repeat: conditions on to-many relations are EXISTS, and those named in one object hold of one related
     row.
     `tz` is the zone of dates without one (default: the current one). `reach` says into which models relations may be
-    followed, `rename` translates names. With `templates` values that hold {{ }} are taken for granted, so that a filter
-    can be checked before it is rendered. Raises `Invalid` naming the dotted path and what exists there.
+    followed, `rename` translates names, and `label` says what errors call them. With `templates` values that hold {{ }}
+    are taken for granted, so that a filter can be checked before it is rendered. Raises `Invalid` naming the dotted
+    path and what exists there.
     """
-    condition = _Translator(tz, reach, rename, templates).filter(_Place(model), filter, path)
+    condition = _Translator(tz, reach, rename, label, templates).filter(_Place(model), filter, path)
     return Q() if condition is None else condition.true
 
 
@@ -61,7 +65,7 @@ def is_empty(filter: Any) -> bool:
 
 def order_column(model: type[Model], name: str, *, path: str = "sort", reach: Reach | None = None) -> str:
     """A column to sort by, as Django spells it; dots lead through to-one relations. Raises `Invalid` naming `path`."""
-    translator, place = _Translator(None, reach, None, False), _Place(model)
+    translator, place = _Translator(None, reach, None, None, False), _Place(model)
     *relations, last = name.split(".")
     for relation_name in relations:
         relation = translator.relation(place.model, relation_name)
@@ -98,10 +102,13 @@ class _Place:
 
 
 class _Translator:
-    def __init__(self, tz: tzinfo | None, reach: Reach | None, rename: Rename | None, templates: bool) -> None:
+    def __init__(
+        self, tz: tzinfo | None, reach: Reach | None, rename: Rename | None, label: Label | None, templates: bool
+    ) -> None:
         self.tz = tz
         self.reach = reach
         self.rename = rename
+        self.label = label
         self.templates = templates
         self.conditions = 0
 
@@ -214,7 +221,8 @@ class _Translator:
             later = self.later([*raw.values()] if isinstance(raw, Mapping) else raw)
             return None if later else operator(self.named(column, where), raw)
         if column.field is not None and not isinstance(column.field, JSONField):
-            raise Invalid(_("%r is a column; nothing lies behind it.") % key_of(column.field), field=where)
+            called = column.label[0] if column.label is not None else key_of(column.field)
+            raise Invalid(_("%r is a column; nothing lies behind it.") % called, field=where)
         head, dot, rest = name.partition(".")
         if not head or "__" in head:
             raise Invalid(_("A path into JSON is made of names and numbers with dots between."), field=where)
@@ -224,7 +232,7 @@ class _Translator:
         return self.test(inner, {rest: raw} if dot else raw)
 
     def named(self, column: Column, where: str) -> Column:
-        return Column(column.path, where, column.field, column.zone)
+        return Column(column.path, where, column.field, column.zone, column.label)
 
     def name(self, model: type[Model], name: str) -> str:
         return self.rename(model, name) if self.rename is not None else name
@@ -237,7 +245,8 @@ class _Translator:
 
     def column(self, place: _Place, name: str, path: str) -> Column | None:
         field = _find_column(place.model, self.name(place.model, name))
-        return None if field is None else Column(f"{place.prefix}{field.attname}", path, field, self.tz)
+        label = None if self.label is None else self.label(place.model, name)
+        return None if field is None else Column(f"{place.prefix}{field.attname}", path, field, self.tz, label)
 
     def unknown(self, place: _Place, name: str, path: str) -> Invalid:
         columns = [key_of(field) for field in place.model._meta.concrete_fields if not sensitive(field)]

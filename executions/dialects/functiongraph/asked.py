@@ -72,7 +72,9 @@ class Asked:
         # No column takes NUL, and to MySQL blanks at the end are none.
         found = rows.filter(key=key).first() if "\x00" not in key else None
         if found is None or found.key != key:
-            raise NotFound(_("There is no workflow %s.") % key[:_MOST_SHOWN])
+            raise NotFound(
+                _("There is no workflow %s that you may see; give the id of one, not its name.") % key[:_MOST_SHOWN]
+            )
         return found
 
     def run(self, workflow: Workflow, text: str | None = None) -> tuple[int, Execution]:

@@ -19,7 +19,7 @@ class BadSignature(SluiceError):
 
 
 class BadQuery(Invalid):
-    """A parameter of the query or of a header is not acceptable."""
+    """A parameter of the query is not acceptable."""
 
 
 class BadBody(SluiceError):

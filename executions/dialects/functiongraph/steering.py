@@ -7,7 +7,6 @@ from django.utils.translation import gettext as _
 
 from executions import operations
 from executions.dialects.functiongraph.asked import Answer, Asked
-from executions.dialects.functiongraph.errors import BadQuery
 from executions.dialects.functiongraph.shapes import status_of
 from executions.graphs import graph_of
 from executions.models import Execution, Job
@@ -68,7 +67,7 @@ def call_back(asked: Asked) -> Any:
 def _header(asked: Asked, name: str) -> str:
     value = asked.headers.get(name, "")
     if not value or "\x00" in value:
-        raise BadQuery(_("Send this header, and sign it."), field=name)
+        raise Invalid(_("Send this header, and sign it."), field=name)
     return value
 
 

@@ -59,7 +59,7 @@ class Call:
         raw = self.params.get("filter")
         if not isinstance(raw, str):
             return raw
-        found = jsoninput.loads(raw)
+        found = jsoninput.loads(raw, "filter")
         if found is not None and not isinstance(found, Mapping):
             raise Invalid(_("A filter is an object of columns and conditions."), field="filter")
         return found
@@ -74,7 +74,7 @@ class Call:
         """The keys as they were given."""
         raw: Any = self.target.pk if self.target.pk is not None else self.params.get("filterByTk")
         if isinstance(raw, str) and raw[:1] in "[{" and raw:
-            raw = jsoninput.loads(raw)
+            raw = jsoninput.loads(raw, "filterByTk")
         if isinstance(raw, Mapping):
             raw = list(raw.values())
         items = raw if isinstance(raw, list) else [raw]

@@ -10,6 +10,7 @@ from executions.dialects.nocobase.call import Call
 from executions.dialects.nocobase.records import Record
 from executions.dialects.nocobase.variables import Filler
 from workflows import jsoninput, sensitivity
+from workflows.collections import reference
 from workflows.errors import Invalid
 from workflows.filters import to_q
 from workflows.models import Node, Workflow
@@ -32,7 +33,9 @@ class Searcher:
 
     def condition(self, filter: Any, path: str = "filter") -> Q:
         """Raises `Invalid` naming what is wrong."""
-        found = to_q(self.record.model, filter, path=path, tz=self.tz, reach=self.reach, rename=self.rename)
+        found = to_q(
+            self.record.model, filter, path=path, tz=self.tz, reach=self.reach, rename=self.rename, label=self.label
+        )
         if self.asked_masked:
             check_masked(self.user, self.asked_masked)
         return found
@@ -107,6 +110,10 @@ class Searcher:
             field="filter",
         )
 
+    def label(self, model: type[Model], name: str) -> tuple[str, str]:
+        record = self.known.get(model)
+        return name, record.name if record is not None else reference(model)
+
     def _learn(self, record: type[Record]) -> None:
         self.known[record.model] = record
 
@@ -123,14 +130,14 @@ def check_masked(user: Any, names: set[str]) -> None:
         )
 
 
-def _range(raw: Any) -> Any:
+def _range(raw: Any, path: str) -> Any:
     """A range that stands beside the filter; None where it is none, as there.
 
     `createdAt[$gte]=a` in double quotes on a command line comes as `createdAt[]=a`: a shell takes `$gte` for a name. So
     one moment is where the range begins, and two are both its ends.
     """
     if isinstance(raw, str) and raw[:1] == "{":
-        raw = jsoninput.loads(raw)
+        raw = jsoninput.loads(raw, path)
     if isinstance(raw, list) and len(raw) in (1, 2):
         return {"$dateNotBefore": raw[0]} if len(raw) == 1 else {"$dateBetween": raw}
     return raw if isinstance(raw, dict) else None
@@ -141,7 +148,7 @@ def search(record: Record, call: Call, *, ranges: tuple[str, ...] = ()) -> Q:
     searcher, filler = Searcher(record, call.tz), Filler(call)
     found = searcher.condition(filler.fill(call.filter, "filter"))
     for name in ranges:
-        beside = _range(call.params.get(name))
+        beside = _range(call.params.get(name), f"query.{name}")
         if beside is not None:
             found &= searcher.condition({name: filler.fill(beside, name)}, "query")
     return found

@@ -85,6 +85,26 @@ class TestMade:
         assert "curl" in text
         assert "huaweicloud" not in text
 
+    @pytest.mark.parametrize(
+        ("dialects", "values"),
+        [
+            ([], {"access_key_id", "access_key_secret", "api_key", "project_id"}),
+            (["cloudflow"], {"access_key_id", "access_key_secret"}),
+            (["functiongraph"], {"access_key_id", "access_key_secret", "project_id"}),
+            (["iflyrpa"], {"api_key"}),
+            (["cloudflow", "iflyrpa"], {"access_key_id", "access_key_secret", "api_key"}),
+        ],
+    )
+    def test_what_the_interfaces_of_the_key_need_is_shown(self, pages, dialects, values):
+        page = pages(*MINE)
+        assert set(made_by(page, dialects=dialects)) == values
+        made = words(page.answer.content.decode())
+        looked_at = words(page.get(PAGE, AccessKey.objects.get().pk))
+        takers = {"cloudflow": "CloudFlow", "functiongraph": "FunctionGraph", "iflyrpa": "iFlyRPA"}
+        for dialect, label in takers.items():
+            assert (label in made) is (not dialects or dialect in dialects)
+        assert ("Project id" in looked_at) is ("project_id" in values)
+
     def test_for_somebody_else_by_a_superuser_alone(self, pages):
         person(username="mia")
         made_by(pages(), person="mia")
@@ -233,6 +253,48 @@ class TestLookedAt:
         for text in (page.get(LIST), page.get(PAGE, key.pk)):
             assert "1 that you don&#x27;t see" in text
             assert "Other" not in text
+
+    def test_examples_name_a_workflow_that_its_user_may_see(self, pages, settings):
+        settings.SLUICE = {**settings.SLUICE, "VISIBLE": f"{__name__}.rule"}
+        build([], title="Concealed", name="a")
+        build([], title="Shown off", name="b", enabled=False)
+        build([], title="Shown without a name")
+        last, first = build([], title="Shown last", name="d"), build([], title="Shown first", name="c")
+        page = pages(*MINE)
+        for limits, found in ([], first), ([last.key], last):
+            made_by(page, workflows=limits)
+            made = page.answer.content.decode()
+            for text in (made, page.get(PAGE, AccessKey.objects.latest("id").pk)):
+                assert (
+                    f'print(Client(config).list_executions(models.ListExecutionsRequest(flow_name="{found.name}"'
+                    in text
+                )
+                assert (
+                    f'print(client.list_workflow_executions(ListWorkflowExecutionsRequest(workflow_id="{found.key}"'
+                    in text
+                )
+                assert '="..."' not in text
+        # A superuser who looks at another's sees what that other can name.
+        assert f'flow_name="{last.name}"' in pages().get(PAGE, AccessKey.objects.latest("id").pk)
+
+    def test_where_there_is_no_workflow_examples_leave_its_place(self, pages):
+        page = pages(*MINE)
+        key = own_key(page).row
+        assert 'flow_name="..."' in page.get(PAGE, key.pk)
+        build([], title="Without a name")
+        text = page.get(PAGE, key.pk)
+        assert 'flow_name="..."' in text
+        assert 'workflow_id="..."' not in text
+
+    def test_the_list_tells_when_they_expire(self, pages):
+        page = pages(*MINE)
+        moment = timezone.now() + timedelta(days=400)
+        own_key(page, name="Some day", expires_at=moment)
+        listed = page.get(LIST)
+        assert f"{timezone.localtime(moment):%Y-%m-%d %H:%M}" in words(listed)
+        own_key(page, name="At no time")
+        AccessKey.objects.update(last_used_at=timezone.now())
+        assert words(page.get(LIST)).count("never") == 1
 
     def test_many_workflows_are_told_in_few_words(self, pages):
         for number in range(5):

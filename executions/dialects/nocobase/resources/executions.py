@@ -73,7 +73,9 @@ class Executions(Resource):
         """A started run goes on from `nodeId`, with `overwrite` in the job that there is; of an ended one a new run
         begins, in which nothing is written over."""
         values = self.call.values
-        raw, overwrite = values.get("nodeId"), values.get("overwrite")
+        # Passed over in the query, they would mean another rerun: from the first node.
+        raw = values.get("nodeId", self.call.params.get("nodeId"))
+        overwrite = values.get("overwrite", self.call.flag("overwrite"))
         if overwrite not in (None, True, False):
             raise Invalid(_("One of true and false belongs here."), field="overwrite")
         node_id = to_id(raw) if raw is not None else None

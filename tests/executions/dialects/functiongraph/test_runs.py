@@ -296,6 +296,14 @@ def test_what_is_hidden_is_not_there(graph, flow, settings):
     client = graph("executions.view_execution")
     assert client.get(LIST) == {"executions": []}
     assert client.refused("GET", "/workflows/other/executions", status=404)[0] == "FSS.0404"
+    # A name is no id; whose name it is makes no difference, nor whether there is anything.
+    build([], key="further", name="secret")
+    said = [
+        client.refused("GET", f"/workflows/{text}/executions", status=404)[1].replace(text, "?")
+        for text in ("orders", "secret", "other", "nothing")
+    ]
+    sentence = "There is no workflow ? that you may see; give the id of one, not its name."
+    assert set(said) == {f"The specified resource was not found. {sentence}"}
 
 
 @pytest.mark.parametrize("count", [1, 30])

@@ -145,15 +145,22 @@ def test_dates_are_read_in_the_zone_that_is_sent(nocobase, quick):
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("filter=", "JSON"),
-        ("filter={", "JSON"),
+        ("filter=", "filter: This is not valid JSON: "),
+        ("filter={bad", "filter: This is not valid JSON: "),
+        ('filter={"title":"\\u0000"}', "filter.title: "),
+        ("createdAt={", "query.createdAt: This is not valid JSON: "),
         ("filter=[1]", "filter"),
         ("filter=5", "filter"),
         ("filter[nothing]=1", "nothing"),
         ("filter[workflow.nothing]=1", "nothing"),
         ("filter[jobs][nothing]=1", "nothing"),
         ("filter[dispatched]=true", "dispatched"),
-        ("filter[id]=abc", "abc"),
+        ("filter[id]=abc", "filter.id: 'abc' does not fit the field id of executions."),
+        ("filter[workflow]=abc", "filter.workflow: 'abc' does not fit the field workflow of executions."),
+        ("filter[createdAt][$gte]=x", "filter.createdAt.$gte: 'x' does not fit the field createdAt of executions. "),
+        ("filter[jobs.createdAt.$lt]=x", "filter.jobs.createdAt.$lt: 'x' does not fit the field createdAt of jobs. "),
+        ("filter[createdAt][year]=1", "filter.createdAt.year: 'createdAt' is a column; nothing lies behind it."),
+        ("createdAt[$gte]=x", "query.createdAt.$gte: 'x' does not fit the field createdAt of executions. "),
         ("filter[status][$nothing]=1", "$nothing"),
         ("filter[createdAt][$dateOn]=nonsense", "nonsense"),
         ("filter[due_at]=1", "due_at"),
@@ -174,7 +181,7 @@ def test_dates_are_read_in_the_zone_that_is_sent(nocobase, quick):
         ("pageSize[]=5", "pageSize"),
         ("fields[a]=1", "fields"),
         ("createdAt[$nothing]=1", "query.createdAt.$nothing: "),
-        ("filterByTk=[", "JSON"),
+        ("filterByTk=[", "filterByTk: This is not valid JSON: "),
     ],
 )
 def test_what_is_wrong_is_refused_by_name(nocobase, quick, query, words):
@@ -290,6 +297,34 @@ def test_pause_resume_and_rerun(nocobase, waiting):
     assert client.refused("POST", f"executions:rerun?filterByTk={run.pk}", {"nodeId": "x"})
 
 
+@pytest.mark.parametrize(
+    ("query", "body", "node"),
+    [
+        ("&nodeId={second}", None, "second"),
+        ("&nodeId={second}", {}, "second"),
+        ("&nodeId={first}", {"nodeId": "{second}"}, "second"),
+        ("", {"nodeId": "{second}"}, "second"),
+        ("", None, None),
+    ],
+)
+def test_a_rerun_begins_where_the_body_or_the_query_says(nocobase, quick, query, body, node):
+    [run] = ran(quick)
+    pks = dict(zip(("first", "second"), quick.nodes.order_by("id").values_list("pk", flat=True), strict=True))
+    values = None if body is None else {name: value.format(**pks) for name, value in body.items()}
+    again = nocobase()("POST", f"executions:rerun?filterByTk={run.pk}{query.format(**pks)}", values, status=202)
+    assert again["data"]["rerunOfId"] == run.pk
+    told = HistoryEntry.objects.get().changes
+    assert told.get("node_id") == (None if node is None else [None, pks[node]])
+
+
+@pytest.mark.parametrize("query", ["nodeId=999999", "nodeId=x", "nodeId="])
+def test_a_node_in_the_query_that_a_rerun_can_not_begin_at_is_refused(nocobase, quick, query):
+    [run] = ran(quick)
+    [message] = nocobase().refused("POST", f"executions:rerun?filterByTk={run.pk}&{query}", {})
+    assert message.startswith("nodeId: ")
+    assert Execution.objects.count() == 1
+
+
 def jobs_of(run):
     return [(job.number, job.node_key, job.status) for job in Job.objects.filter(execution=run.pk).order_by("number")]
 
@@ -298,6 +333,7 @@ def jobs_of(run):
     ("overwrite", "jobs"),
     [
         (True, [(1, "n1", 1), (2, "n2", -3), (3, "n2", 0)]),
+        ("query", [(1, "n1", 1), (2, "n2", -3), (3, "n2", 0)]),
         (False, [(1, "n1", 1), (2, "n2", -3), (3, "n1", 1), (4, "n2", 0)]),
         (None, [(1, "n1", 1), (2, "n2", -3), (3, "n1", 1), (4, "n2", 0)]),
     ],
@@ -307,7 +343,8 @@ def test_a_rerun_may_write_over_the_job_that_there_is(nocobase, waiting, overwri
     [run] = ran(waiting)
     before = Job.objects.get(execution=run.pk, number=1)
     client = nocobase()
-    client.post("executions:rerun", {"overwrite": overwrite}, status=202, filterByTk=run.pk)
+    body, query = ({}, {"overwrite": "true"}) if overwrite == "query" else ({"overwrite": overwrite}, {})
+    client.post("executions:rerun", body, status=202, filterByTk=run.pk, **query)
     drain_all()
     assert jobs_of(run) == jobs
     after = Job.objects.get(pk=before.pk)
