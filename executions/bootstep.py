@@ -20,6 +20,36 @@ logger = logging.getLogger("sluice.tick")
 TICK_SECONDS = 1.0
 #: PostgreSQL's advisory lock and MariaDB's named lock that let one tick of all workers work.
 _LOCK_NUMBER, _LOCK_NAME = 0x51_1CE, "sluice.tick"
+#: Seconds that a fork waits for the tick under way.
+_FORK_PATIENCE = 5.0
+
+
+class _BetweenTicks:
+    """Processes are forked between two ticks: one forked in the midst of a tick would find locked, for as long as it
+    lives, whatever the ticker's thread holds just then (modules that it imports, say), and a slot would hang."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._mine = threading.local()
+
+    def before(self) -> None:
+        self._mine.held = self.lock.acquire(timeout=_FORK_PATIENCE)
+
+    def after_in_parent(self) -> None:
+        if self._mine.held:
+            self.lock.release()
+
+    def after_in_child(self) -> None:
+        # There is no ticker in here.
+        self.lock = threading.Lock()
+
+
+_between_ticks = _BetweenTicks()
+os.register_at_fork(
+    before=_between_ticks.before,
+    after_in_parent=_between_ticks.after_in_parent,
+    after_in_child=_between_ticks.after_in_child,
+)
 
 
 class Ticker(threading.Thread):
@@ -30,13 +60,15 @@ class Ticker(threading.Thread):
         self._end = threading.Event()
 
     def run(self) -> None:
-        from executions.clock import Housekeeping
+        with _between_ticks.lock:
+            from executions.clock import Housekeeping
 
-        housekeeping = Housekeeping()
-        wakeup.speak_again()
+            housekeeping = Housekeeping()
+            wakeup.speak_again()
         while not self._end.wait(_pause()):
             try:
-                self._tick(housekeeping)
+                with _between_ticks.lock:
+                    self._tick(housekeeping)
             except Exception as error:
                 level = logging.WARNING if isinstance(error, DatabaseError | InterfaceError) else logging.ERROR
                 logger.log(level, "A tick failed; the next one follows in a second.", exc_info=error)

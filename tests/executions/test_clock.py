@@ -1,5 +1,7 @@
 """The tick: what is due is found in one statement, whatever the number of queues and runs."""
 
+import os
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -125,3 +127,29 @@ def test_a_run_that_is_due_in_the_future_without_reason_is_made_due():
     Execution.objects.filter(pk=execution.pk).update(due_at=Now() + timedelta(hours=1))
     assert clock.repair_clock() == 1
     assert Execution.objects.filter(pk=execution.pk, due_at__lte=Now()).exists()
+
+
+def test_a_process_is_forked_between_two_ticks_never_in_the_midst_of_one(monkeypatch):
+    """A slot would find locked for good what the ticker's thread holds."""
+    at_work, ended = threading.Event(), threading.Event()
+
+    def tick(self: Any, housekeeping: Any) -> None:
+        at_work.set()
+        time.sleep(0.5)
+        ended.set()
+
+    monkeypatch.setattr(bootstep.Ticker, "_tick", tick)
+    monkeypatch.setattr(bootstep.Ticker, "_leave", lambda self: None)
+    ticker = bootstep.Ticker()
+    ticker.start()
+    try:
+        for _ in range(2):
+            assert at_work.wait(10)
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if ended.is_set() else 1)
+            assert os.waitpid(child, 0)[1] == 0
+            at_work.clear()
+            ended.clear()
+    finally:
+        ticker.stop()
