@@ -7,7 +7,7 @@ from itertools import chain, repeat
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.building import Steps
@@ -91,7 +91,7 @@ def became(walk: Walk) -> tuple[Any, ...]:
     return run.status, run.reason, run.output, run.error, run.started_at, run.ended_at, list(run.agenda), jobs
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None)
 @given(trees, fates, st.sampled_from([0, 2_000]))
 def test_workers_that_die_change_nothing(steps, fates, timeout):
     straight = go(steps, repeat((MOST_SEGMENTS, False), MOST_SEGMENTS), timeout=timeout)
@@ -99,7 +99,7 @@ def test_workers_that_die_change_nothing(steps, fates, timeout):
     assert became(killed) == became(straight)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None)
 @given(trees)
 def test_every_tree_leaves_order_behind(steps):
     walk = go(steps, repeat((1, False), MOST_SEGMENTS))

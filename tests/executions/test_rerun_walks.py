@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from executions.reruns import continue_from
@@ -56,7 +56,7 @@ def places(walk: Walk) -> Counter[Any]:
     return Counter((job.parent, nodes[job.node_id].branch) for job in moving if job.pending)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None)
 @given(trees, st.lists(st.integers(0, 30), min_size=4, max_size=8), st.booleans())
 def test_a_line_has_one_place(steps: Steps, picks: list[int], overwrite: bool) -> None:
     walk = Walk(steps).settle()

@@ -80,7 +80,7 @@ def test_a_cancel_gets_through_while_a_drain_works_on_a_long_loop(acts, draining
     execution.refresh_from_db()
     assert (execution.status, execution.reason) == (-3, "manual_cancel")
     # Without the gaps it took from 5 s to the time-out of 20 s.
-    assert took < 4.5
+    assert took < 2
 
 
 def test_a_person_gets_through_while_a_bulk_operation_is_at_work():
@@ -103,4 +103,4 @@ def test_a_person_gets_through_while_a_bulk_operation_is_at_work():
     operation.refresh_from_db()
     assert operation.done > 100
     # Without the gaps it was the whole of those seconds.
-    assert max(waits) < 5
+    assert max(waits) < 3

@@ -39,12 +39,12 @@ def test_a_frozen_worker_is_freed_of_its_run_and_does_no_harm_when_it_wakes(spaw
     """It holds the run's lock and an uncommitted row; SQLite, whose one writer it is, has no such bound."""
     steps = [("t-write", {"act": "stop", "value": "frozen"}), ("t-write", {"act": "create", "value": "after"})]
     execution = start(build(steps), {})
-    worker = spawn("tests.faults.victim", "--freed-after", 3, "--seconds", 8)
+    worker = spawn("tests.faults.victim", "--freed-after", 1, "--seconds", 8)
     until(lambda: state(worker) == "T")
     assert drain("sluice") == 0, "The frozen worker still holds it."
     began = time.monotonic()
     settle()
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 6
     execution.refresh_from_db()
     assert execution.status == 1, execution.error
     before = Execution.objects.values().get(pk=execution.pk), list(Job.objects.values().order_by("id"))

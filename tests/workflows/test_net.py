@@ -374,7 +374,7 @@ class TestFetch:
         with pytest.raises(net.CallTimedOut, match="300 ms"):
             net.fetch("GET", f"http://127.0.0.1:{port}/", seconds=0.3)
         # The server has enough for half a minute.
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 1.5
 
     def test_a_refused_connection_tells_the_system_code(self) -> None:
         with socket.socket() as unused:
@@ -484,7 +484,7 @@ def test_a_resolver_that_does_not_answer_cannot_stretch_the_time(monkeypatch: py
             net.fetch("GET", "http://shop.example/", seconds=0.3)
     finally:
         answered.set()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 1.5
 
 
 @pytest.mark.parametrize(
